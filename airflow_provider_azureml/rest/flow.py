@@ -26,6 +26,8 @@ from airflow_provider_azureml.errors import (
 
 T = TypeVar("T")
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+STORAGE_VERSION = "2021-12-02"
 
 
 @dataclass(frozen=True)
