@@ -59,7 +59,10 @@ class Directory(Protocol):
 
 
 class AssertionIssuers(Protocol):
-    """OIDC issuers other than Entra whose tokens federated credentials accept. Offered by ``services/oidc``."""
+    """OIDC issuers other than Entra whose tokens federated credentials accept.
+
+    Offered by ``services/oidc``.
+    """
 
     def verify(self, token: str) -> dict[str, object]:
         """The claims of a token of any known issuer; InvalidToken otherwise."""

@@ -17,10 +17,21 @@ from azure_sandbox.kernel.cloud import Cloud, stable_guid
 
 Seed = dict[str, Any]
 
-SECTIONS = frozenset(
-    "tenant_id subscription_id location resource_groups oidc_issuers service_accounts applications"
-    " managed_identities host_identities storage_accounts key_vaults workspaces role_definitions"
-    " role_assignments".split()
+SECTIONS = (
+    "tenant_id",
+    "subscription_id",
+    "location",
+    "resource_groups",
+    "oidc_issuers",
+    "service_accounts",
+    "applications",
+    "managed_identities",
+    "host_identities",
+    "storage_accounts",
+    "key_vaults",
+    "workspaces",
+    "role_definitions",
+    "role_assignments",
 )
 
 
@@ -39,9 +50,9 @@ def load(path: Path) -> Seed:
         raise InvalidSeed(f"{path}: {error}") from None
     if not isinstance(document, dict):
         raise InvalidSeed(f"{path}: a mapping of sections is expected")
-    unknown = sorted(set(document) - SECTIONS)
+    unknown = sorted(set(document) - set(SECTIONS))
     if unknown:
-        raise InvalidSeed(f"{path}: unknown section {unknown[0]!r}; one of {', '.join(sorted(SECTIONS))}")
+        raise InvalidSeed(f"{path}: unknown section {unknown[0]!r}; one of {', '.join(SECTIONS)}")
     return document
 
 
