@@ -358,3 +358,7 @@ def form() -> dict[str, Field]:
         "account_url": Field("Data lake", "https://<account>.dfs.core.windows.net, for the lake hook."),
         "vault_url": Field("Key Vault", "https://<vault>.vault.azure.net, for the vault hook."),
     }
+
+
+HIDDEN_FIELDS = ("host", "port", "login", "schema")
+RELABELING = {"password": "Client secret", "extra": "Extra"}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_azureml.errors import (
@@ -32,7 +33,7 @@ def translate(error: AzureError, operation: str = "") -> ServiceError:
     kinds = {401: DeniedError, 403: DeniedError, 404: NotFoundError}
     kind = kinds.get(status, UnreachableError if status in TRANSIENT else ServiceError)
     code = getattr(error, "error_code", None) or getattr(error.error, "code", None) or error.reason
-    headers = error.response.headers if error.response is not None else {}
+    headers: Mapping[str, str] = getattr(error.response, "headers", {})
     return kind(status, str(code), str(error.message), headers.get("x-ms-request-id") or "", operation)
 
 

@@ -141,7 +141,7 @@ class Driver:
             token = self._token(step)
             request = self._session.build(step.request, token, correlation)
             answer = self._client.send_request(request, **TIMEOUTS)
-            outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
+            outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
         except AzureError as error:
             outcome = _failure(step, error)
         _trace(step, outcome, began)
@@ -209,7 +209,7 @@ class AsyncDriver:
             token = await self._token(step)
             request = self._session.build(step.request, token, correlation)
             answer = await self._client.send_request(request, **TIMEOUTS)
-            outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
+            outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
         except AzureError as error:
             outcome = _failure(step, error)
         _trace(step, outcome, began)
