@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_azureml.connection import Settings
 from airflow_provider_azureml.identity import resolver
+from airflow_provider_azureml.identity.threaded import ThreadedCredential
 from airflow_provider_azureml.rest.driver import AsyncDriver
 from airflow_provider_azureml.rest.workspace import Workspace
 
@@ -93,7 +94,7 @@ class SharedSession:
 
 
 def _session(settings: Settings, mask: Mask) -> Session:
-    def renew() -> resolver.ThreadedCredential:
+    def renew() -> ThreadedCredential:
         resolver.forget(settings)
         return resolver.async_credential(settings, mask)
 

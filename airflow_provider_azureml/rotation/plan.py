@@ -9,13 +9,16 @@ most two of our passwords live, and only what carries our mark is touched (ident
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from airflow_provider_azureml.rest.graph import Password
 
 PREFIX = "airflow-rot:"
+MAX_ALIVE = 2
+REPLICATION = timedelta(minutes=15)
+"""A new password may be missing from Graph's lists for minutes: that does not make it dead."""
 _NAMESPACE = uuid.UUID("6f0f3b0e-5a3c-4c55-9d4e-1f0a3f3c9f10")
 
 
@@ -92,20 +95,29 @@ def next_step(
     stray = _stray(ours, versions)
     if stray:
         return stray
-    alive = [version for version in order(versions) if version.enabled]
+    working = {password.key_id for password in ours if password.ends_at > now}
+    ordered = order(versions)
+    alive = [version for version in ordered if version.enabled]
     older = [version for version in alive[:-1] if version.key_id]
-    dead = _dead(older, ours, now)
-    if dead:
-        return dead
-    minted = any(version.tags.get("rid") == rid for version in versions)
-    if older and (minted or len(older) > 1 or alive[-1].key_id):
+    for version in older:
+        if version.key_id not in working:
+            return DisableVersion(version.version, "its password no longer works")
+    wanting = _lacks_secret(ordered, working, now, rid)
+    if wanting and (len(working) < MAX_ALIVE or not older):
+        return Mint(alive[-1].version, alive[-1].key_id) if alive else Mint("", "")
+    if older:
         end = alive[-1].created_at + overlap
-        if now < end:
-            return Wait(end)
-        return DisableVersion(older[0].version, "its overlap has ended")
-    if minted and alive:
-        return Done(alive[-1])
-    return Mint(alive[-1].version, alive[-1].key_id) if alive else Mint("", "")
+        return Wait(end) if now < end else DisableVersion(older[0].version, "its overlap has ended")
+    return Done(alive[-1])
+
+
+def _lacks_secret(ordered: Sequence[SecretVersion], working: Set[str], now: datetime, rid: str) -> bool:
+    """Whether this occasion has published nothing yet, or consumers read something that is dead."""
+    if not any(version.tags.get("rid") == rid for version in ordered):
+        return True
+    latest = ordered[-1]
+    dead = bool(latest.key_id) and latest.key_id not in working
+    return not latest.enabled or (dead and latest.created_at + REPLICATION < now)
 
 
 def order(versions: Sequence[SecretVersion]) -> list[SecretVersion]:
@@ -123,13 +135,4 @@ def _stray(ours: Sequence[Password], versions: Sequence[SecretVersion]) -> Remov
             return RemovePassword(password.key_id, "no version of the secret holds it")
         if not holder.enabled:
             return RemovePassword(password.key_id, f"its version {holder.version} is disabled")
-    return None
-
-
-def _dead(older: Sequence[SecretVersion], ours: Sequence[Password], now: datetime) -> DisableVersion | None:
-    """An older version whose password is gone or has ended serves nobody."""
-    working = {password.key_id for password in ours if password.ends_at > now}
-    for version in older:
-        if version.key_id not in working:
-            return DisableVersion(version.version, "its password no longer works")
     return None

@@ -21,7 +21,7 @@ class AzureError(Exception):
     :param code: Azure's error code, for example ``AuthorizationFailed``
     :param message: Azure's own text
     :param headers: extra response headers (``Retry-After``, ``WWW-Authenticate``)
-    :param body: further members of the error object, surface-specific (``target``, ``details``, ``innererror``)
+    :param body: further members of the error object (``target``, ``details``, ``innererror``)
     """
 
     def __init__(

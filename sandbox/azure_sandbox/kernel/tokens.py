@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -91,10 +91,10 @@ def unverified_claims(token: str) -> Claims:
 
 def _load_or_create(path: Path) -> RSAKey:
     if path.exists():
-        return RSAKey.import_key(path.read_bytes())
+        return cast("RSAKey", RSAKey.import_key(path.read_bytes()))
     key = RSAKey.generate_key(2048)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(key.as_pem(private=True))
-    return key
+    return cast("RSAKey", key)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The request path, and the list of services, on one page.
+
+A request is given an id, then: host -> surface, who is it, path -> operation, may they, handler,
+and on any refusal the surface's own error format. One line per request goes to the request log.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from azure_sandbox.kernel import seed
+from azure_sandbox.kernel.clock import Clock, SystemClock, http_date
+from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.errors import AzureError, empty_on_head
+from azure_sandbox.kernel.operation import ANONYMOUS, PUBLIC, Call, Caller, Need, Router, Surface
+from azure_sandbox.kernel.service import Service
+
+log = logging.getLogger(__name__)
+
+#: What this sandbox runs; the order is the order of seeding (principals before their grants).
+SERVICES: tuple[Callable[[Cloud], Service], ...] = ()
+
+
+def create_cloud(data: Path, document: seed.Seed, clock: Clock | None = None) -> Cloud:
+    """A cloud with the seed's tenant, subscription and region; its services are not there yet."""
+    return Cloud(
+        data,
+        seed.tenant_id(document),
+        seed.subscription_id(document),
+        str(document.get("location") or "eastus"),
+        clock or SystemClock(),
+    )
+
+
+def create_services(cloud: Cloud, document: seed.Seed) -> list[Service]:
+    """All services, seeded in order.
+
+    :raises azure_sandbox.kernel.seed.InvalidSeed: naming the section and the mend
+    """
+    services = [create(cloud) for create in SERVICES]
+    for service in services:
+        service.seed(document)
+    return services
+
+
+def create_app(cloud: Cloud, services: list[Service]) -> ASGIApp:
+    router = Router([operation for service in services for operation in service.operations])
+    requests = RequestLog(cloud.data / "requests.jsonl")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        started = time.perf_counter()
+        call = Call(cloud, request, {})
+        response = await answer(router, call)
+        response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
+        response.headers.setdefault("date", http_date(cloud.clock.time()))
+        try:
+            await response(scope, receive, send)
+        finally:
+            requests.write(call, response.status_code, time.perf_counter() - started)
+
+    return app
+
+
+async def answer(router: Router, call: Call) -> Response:
+    """The answer to one request; every failure is rendered by the surface that was asked."""
+    request = call.request
+    host = request.headers.get("host", "").partition(":")[0]
+    found = router.surface(host)
+    if found is None:
+        return JSONResponse({"error": {"code": "HostNotFound", "message": f"No service at {host!r}."}}, 404)
+    surface, host_params = found
+    try:
+        return await handle(router, surface, call, host_params)
+    except AzureError as error:
+        return empty_on_head(surface.render_error(error, request), request)
+    except ClientDisconnect:
+        return Response(status_code=499)
+    except Exception:
+        log.exception("%s %s%s failed", request.method, host, call.path)
+        fault = AzureError(500, "InternalServerError", "The server encountered an internal error.")
+        return empty_on_head(surface.render_error(fault, request), request)
+
+
+async def handle(router: Router, surface: Surface, call: Call, host_params: dict[str, str]) -> Response:
+    request = call.request
+    # hadoop-azure cannot send PATCH from an old JVM's HTTP client: it overrides PUT.
+    method = request.headers.get("x-http-method-override", request.method).upper()
+    raw_path = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0]
+    found = router.operation(surface, method, raw_path)
+    if found is None or found[0].action != PUBLIC:
+        # Strangers learn nothing, not even which paths exist.
+        call.caller = surface.authenticate(call.cloud, request)
+    if found is None:
+        raise AzureError(404, "ResourceNotFound", f"No operation answers {method} {call.path}.")
+    operation, path_params = found
+    call.params = {**host_params, **path_params}
+    need = operation.need(call)
+    if need is not None and not permitted(call.cloud, call.caller, need):
+        raise surface.denied(call.caller, need)
+    return await operation.handler(call)
+
+
+def permitted(cloud: Cloud, caller: Caller, need: Need) -> bool:
+    """RBAC for principals. What a SAS or key allows was settled when it was authenticated."""
+    if caller.kind == "bearer":
+        return cloud.rbac.allowed(caller.object_id, need.action, need.scope, data=need.data)
+    return caller is not ANONYMOUS
+
+
+class RequestLog:
+    """One JSON line per request: who asked what, and the answer. No query strings: SAS live there."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf8", buffering=1 << 16)
+
+    def write(self, call: Call, status: int, seconds: float) -> None:
+        request = call.request
+        line: dict[str, Any] = {
+            "time": round(call.cloud.clock.time(), 3),
+            "method": request.method,
+            "host": request.headers.get("host", ""),
+            "path": call.path,
+            "action": request.query_params.get("action") or request.query_params.get("comp"),
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "caller": call.caller.kind,
+            "object_id": call.caller.object_id,
+            "user_agent": request.headers.get("user-agent", ""),
+            "client_request_id": request.headers.get("x-ms-client-request-id"),
+        }
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()

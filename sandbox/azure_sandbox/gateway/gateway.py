@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listens on loopback: one port is the CONNECT proxy, one is plain HTTP for instance metadata.
+
+A CONNECT to an Azure name is answered, then the same connection is upgraded to TLS and handed
+to uvicorn's HTTP protocol: TLS is end to end and no byte is copied through a second socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import ssl
+from collections.abc import Callable
+from typing import cast
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from azure_sandbox.gateway.hosts import METADATA_HOST
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+_LARGEST_HEAD = 16_384
+
+
+class Gateway:
+    """Both listeners of one sandbox.
+
+    :param app: the ASGI application behind every name
+    :param names: pattern of the host names that CONNECT may ask for
+    :param proxy_port, metadata_port: 0 picks free ports; read them back after :meth:`start`
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        names: re.Pattern[str],
+        context: ssl.SSLContext,
+        proxy_port: int = 0,
+        metadata_port: int = 0,
+    ) -> None:
+        self._names = names
+        self._context = context
+        self.proxy_port = proxy_port
+        self.metadata_port = metadata_port
+        self._servers: list[asyncio.Server] = []
+        self._state = ServerState()
+        # 75 s: a JVM that finds its kept-alive connection closed stalls for seconds (measured).
+        self._config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=75, server_header=False
+        )
+        self._config.load()
+
+    async def start(self) -> None:
+        """Open both ports.
+
+        :raises OSError: where a port is taken
+        """
+        loop = asyncio.get_running_loop()
+        proxy = await loop.create_server(self._connect_protocol, LOOPBACK, self.proxy_port)
+        metadata = await loop.create_server(self._http_protocol, LOOPBACK, self.metadata_port)
+        self._servers = [proxy, metadata]
+        self.proxy_port, self.metadata_port = (server.sockets[0].getsockname()[1] for server in self._servers)
+
+    async def stop(self) -> None:
+        """Close both ports and every connection."""
+        for server in self._servers:
+            server.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)
+        for task in list(self._state.tasks):
+            task.cancel()
+
+    def _http_protocol(self) -> HttpToolsProtocol:
+        return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})
+
+    def _connect_protocol(self) -> ConnectProtocol:
+        return ConnectProtocol(self._names, self._context, self._http_protocol)
+
+
+class ConnectProtocol(asyncio.Protocol):
+    """Reads one request head: CONNECT to an allowed name, or plain HTTP to the metadata address."""
+
+    def __init__(
+        self,
+        names: re.Pattern[str],
+        context: ssl.SSLContext,
+        http_protocol: Callable[[], asyncio.Protocol],
+    ) -> None:
+        self._names = names
+        self._context = context
+        self._http_protocol = http_protocol
+        self._head = b""
+        self._upgrade: asyncio.Task[None] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._head += data
+        if b"\r\n\r\n" in self._head:
+            self._decide()
+        elif len(self._head) > _LARGEST_HEAD:
+            self._refuse("431 Request Header Fields Too Large", "request head too large")
+
+    def _decide(self) -> None:
+        method, _, rest = self._head.partition(b"\r\n")[0].decode("latin1").partition(" ")
+        target = rest.partition(" ")[0]
+        host, _, port = target.partition(":")
+        if method == "CONNECT" and port == "443" and self._names.fullmatch(host):
+            self._upgrade = asyncio.get_running_loop().create_task(self._start_tls())
+        elif method != "CONNECT" and urlsplit(target).hostname == METADATA_HOST:
+            self._serve_plain()
+        else:
+            self._refuse("403 Forbidden", f"{target} is not a host of Azure that this sandbox serves")
+
+    async def _start_tls(self) -> None:
+        transport = cast("asyncio.Transport", self._transport)
+        protocol = self._http_protocol()
+        transport.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
+        try:
+            secure = await asyncio.get_running_loop().start_tls(
+                transport, protocol, self._context, server_side=True
+            )
+        except (OSError, ssl.SSLError) as error:
+            # A client that does not trust the CA hangs up here: that is its error to report.
+            log.info("TLS handshake ended: %s", error)
+            return
+        if secure is not None:
+            protocol.connection_made(secure)
+
+    def _serve_plain(self) -> None:
+        """Hand the connection over as it is; the absolute-form target becomes a path."""
+        transport = cast("asyncio.Transport", self._transport)
+        line, _, rest = self._head.partition(b"\r\n")
+        method, target, version = line.split(b" ", 2)
+        parts = urlsplit(target.decode("latin1"))
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        protocol = self._http_protocol()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(b" ".join((method, path.encode("latin1"), version)) + b"\r\n" + rest)
+
+    def _refuse(self, status: str, why: str) -> None:
+        transport = cast("asyncio.Transport", self._transport)
+        body = f"azure-sandbox: {why}\n".encode()
+        head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
+        transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
+        transport.close()

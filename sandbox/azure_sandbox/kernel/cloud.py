@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Azure: the state and the collaborators that every service is given. No globals."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from azure_sandbox.kernel.clock import Clock, SystemClock
+from azure_sandbox.kernel.rbac import Authorizer
+from azure_sandbox.kernel.store import Store
+from azure_sandbox.kernel.tokens import Issuer
+
+_NAMESPACE = uuid.UUID("5b6f3c2e-6f0c-5c3e-9d53-0a5b0f7a4c11")
+
+P = TypeVar("P")
+
+
+def stable_guid(*parts: str) -> str:
+    """The same GUID for the same parts, in every sandbox: seeds can name ids before they exist."""
+    return str(uuid.uuid5(_NAMESPACE, "/".join(part.lower() for part in parts)))
+
+
+@dataclass
+class Cloud:
+    """Everything a service may ask for.
+
+    :param data: directory that holds all state: the database, blobs, keys, job folders
+    :param tenant_id: the one Entra tenant
+    :param location: the region's short name, also the first label of its API hosts
+    """
+
+    data: Path
+    tenant_id: str
+    subscription_id: str
+    location: str = "eastus"
+    clock: Clock = field(default_factory=SystemClock)
+    #: ``http://127.0.0.1:PORT`` of the plain port (IMDS, job MSI); set when the gateway listens.
+    metadata_url: str = ""
+    #: what a process needs in its environment to reach this cloud; set when the gateway listens.
+    client_environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.store = Store(self.data / "state.sqlite3")
+        self.rbac = Authorizer(self.store)
+        self.entra = Issuer(
+            f"https://login.microsoftonline.com/{self.tenant_id}/v2.0",
+            self.data / "keys" / "entra.pem",
+            aliases=(f"https://sts.windows.net/{self.tenant_id}/",),
+        )
+        self._ports: dict[type, Any] = {}
+
+    def provide(self, port: type[P], implementation: P) -> None:
+        """A service offers itself to the others under one of the Protocols in ``ports``."""
+        self._ports[port] = implementation
+
+    def port(self, port: type[P]) -> P:
+        """The service that offers this port; KeyError where none was started."""
+        return cast("P", self._ports[port])
+
+    def subscription_scope(self) -> str:
+        return f"/subscriptions/{self.subscription_id}"
+
+    def group_scope(self, group: str) -> str:
+        return f"{self.subscription_scope()}/resourceGroups/{group}"
+
+    def resource_scope(self, group: str, provider_type: str, name: str) -> str:
+        """ARM id, for example of ``Microsoft.Storage/storageAccounts`` ``lake``."""
+        return f"{self.group_scope(group)}/providers/{provider_type}/{name}"

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations declare what they need; the request path checks it before the handler runs.
+
+Leaving out ``action`` is a TypeError at import, so a new route is closed until someone says
+whom it is open to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.errors import AzureError
+from azure_sandbox.kernel.tokens import InvalidToken
+
+#: No token is asked for (discovery documents, the token endpoint itself).
+PUBLIC = "public"
+#: Any authenticated caller; the handler filters or decides by its own rules (Graph, lists).
+ANY_CALLER = "any-caller"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is asking.
+
+    :param kind: ``bearer``, ``sas``, ``key`` or ``anonymous``
+    :param object_id: the principal's object id; empty unless ``bearer``
+    :param claims: the verified token's claims, or what the SAS grants
+    """
+
+    kind: str
+    object_id: str = ""
+    app_id: str = ""
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+
+ANONYMOUS = Caller("anonymous")
+
+
+@dataclass(frozen=True)
+class Need:
+    """An action on a scope; ``data`` says which plane."""
+
+    action: str
+    scope: str
+    data: bool = False
+
+
+@dataclass
+class Call:
+    """One request on its way to a handler. ``params`` are the path's and host's, decoded once."""
+
+    cloud: Cloud
+    request: Request
+    params: dict[str, str]
+    caller: Caller = ANONYMOUS
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query_params
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.request.headers
+
+    @property
+    def path(self) -> str:
+        """The decoded path."""
+        return str(self.request.scope["path"])
+
+    async def json(self) -> dict[str, Any]:
+        """The body as an object; an empty body is ``{}``.
+
+        :raises AzureError: 400 InvalidRequestContent where it is not a JSON object
+        """
+        body = await self.request.body()
+        try:
+            content = json.loads(body or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise AzureError(
+                400,
+                "InvalidRequestContent",
+                f"The request content was invalid and could not be deserialized: '{error}'.",
+            ) from None
+        if not isinstance(content, dict):
+            raise AzureError(
+                400, "InvalidRequestContent", "The request content was invalid: a JSON object is expected."
+            )
+        return content
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+NeedOf = Callable[[Call], Need]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A family of hosts with one way to log in and one way to say no.
+
+    :param hosts: host names, ``{name}`` matches one label: ``{account}.dfs.core.windows.net``
+    :param authenticate: the caller of a request, or AzureError 401
+    :param render_error: an AzureError in this surface's wire format
+    :param denied: the refusal that Azure words for a caller who lacks a need
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    authenticate: Callable[[Cloud, Request], Caller]
+    render_error: Callable[[AzureError, Request], Response]
+    denied: Callable[[Caller, Need], AzureError]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A route. Paths are matched without case, as Azure does; ``{name}`` is one segment and
+    ``{name:path}`` any number of them."""
+
+    surface: Surface
+    method: str
+    path: str
+    handler: Handler
+    action: str | NeedOf
+
+    def need(self, call: Call) -> Need | None:
+        """What the caller must hold; None where the operation is public or decides by itself."""
+        if callable(self.action):
+            return self.action(call)
+        if self.action in (PUBLIC, ANY_CALLER):
+            return None
+        return Need(self.action, call.path)
+
+
+def bearer_for(
+    *audiences: str, unauthorized: Callable[[str], AzureError]
+) -> Callable[[Cloud, Request], Caller]:
+    """An authenticator for Entra tokens with one of the audiences (trailing slash ignored).
+
+    :param unauthorized: builds the surface's 401 from ``"missing"``, ``"audience"`` or what is wrong
+    """
+    accepted = {audience.rstrip("/") for audience in audiences}
+
+    def authenticate(cloud: Cloud, request: Request) -> Caller:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthorized("missing")
+        try:
+            claims = cloud.entra.verify(token, cloud.clock.time())
+        except InvalidToken as error:
+            raise unauthorized(str(error)) from None
+        if str(claims.get("aud", "")).rstrip("/") not in accepted:
+            raise unauthorized("audience")
+        app_id = claims.get("appid") or claims.get("azp") or ""
+        return Caller("bearer", str(claims["oid"]), str(app_id), claims)
+
+    return authenticate
+
+
+_Routes = dict[str, list[tuple[re.Pattern[str], Operation]]]
+
+
+class Router:
+    """Finds the operation of a request: by host, then method, then path, first match wins."""
+
+    def __init__(self, operations: list[Operation]) -> None:
+        self._routes: dict[str, _Routes] = {}
+        self._hosts: list[tuple[re.Pattern[str], Surface]] = []
+        for operation in operations:
+            self._add(operation)
+
+    def _add(self, operation: Operation) -> None:
+        surface = operation.surface
+        if surface.name not in self._routes:
+            self._hosts += [(_host_regex(host), surface) for host in surface.hosts]
+        methods = self._routes.setdefault(surface.name, {})
+        methods.setdefault(operation.method, []).append((_path_regex(operation.path), operation))
+
+    def surface(self, host: str) -> tuple[Surface, dict[str, str]] | None:
+        """The surface that serves a host, with the labels that its pattern captured."""
+        for pattern, surface in self._hosts:
+            found = pattern.fullmatch(host)
+            if found:
+                return surface, found.groupdict()
+        return None
+
+    def operation(
+        self, surface: Surface, method: str, raw_path: str
+    ) -> tuple[Operation, dict[str, str]] | None:
+        """The operation of a path as it stood on the wire, with its parameters decoded once."""
+        for pattern, operation in self._routes[surface.name].get(method, ()):
+            found = pattern.fullmatch(raw_path)
+            if found:
+                return operation, {key: unquote(value) for key, value in found.groupdict().items()}
+        return None
+
+
+def _host_regex(host: str) -> re.Pattern[str]:
+    literal = re.escape(host).replace(r"\{", "{").replace(r"\}", "}")
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[a-z0-9-]+)", literal), re.IGNORECASE)
+
+
+def _path_regex(path: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{\w+(?::path)?\})", path)
+    expression = "".join(map(_part_regex, parts))
+    return re.compile(expression, re.IGNORECASE)
+
+
+def _part_regex(part: str) -> str:
+    found = re.fullmatch(r"\{(\w+)(:path)?\}", part)
+    if not found:
+        return re.escape(part)
+    name, any_depth = found.groups()
+    return f"(?P<{name}>.+)" if any_depth else f"(?P<{name}>[^/]+)"

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where services meet: Protocols, offered with ``cloud.provide`` and asked for with ``cloud.port``.
+
+Services import these and never each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class ManagedIdentity:
+    """A user-assigned managed identity: an ARM resource and a service principal in one."""
+
+    resource_id: str
+    client_id: str
+    principal_id: str
+    name: str
+
+
+class Directory(Protocol):
+    """Who exists in Entra, and tokens for them. Offered by ``services/entra``."""
+
+    def managed_identity(self, identifier: str) -> ManagedIdentity | None:
+        """By client id, principal (object) id or ARM resource id; case does not matter."""
+        ...
+
+    def create_managed_identity(self, resource_id: str) -> ManagedIdentity:
+        """Creates it, or returns the one that exists."""
+        ...
+
+    def delete_managed_identity(self, resource_id: str) -> None: ...
+
+    def principal_exists(self, object_id: str) -> bool: ...
+
+    def app_id_of(self, object_id: str) -> str:
+        """The application (client) id of a service principal; empty where there is none."""
+        ...
+
+    def principals(self) -> dict[str, dict[str, str]]:
+        """For people and demos: seed name -> ``object_id``, ``client_id`` and, for a managed
+        identity, ``resource_id``."""
+        ...
+
+    def object_id_by_name(self, name: str) -> str | None:
+        """The object id of the service principal (application or managed identity) of a seed name."""
+        ...
+
+    def token(self, object_id: str, resource: str, *, lifetime: float = 86_400.0) -> tuple[str, float]:
+        """An access token for a principal and its expiry.
+
+        :param resource: audience without ``/.default``
+        :param lifetime: seconds
+        :raises KeyError: where no enabled principal has this object id
+        """
+        ...
+
+
+class AssertionIssuers(Protocol):
+    """OIDC issuers other than Entra whose tokens federated credentials accept.
+
+    Offered by ``services/oidc``.
+    """
+
+    def verify(self, token: str) -> dict[str, object]:
+        """The claims of a token of any known issuer; InvalidToken otherwise."""
+        ...
+
+
+class Lake(Protocol):
+    """The platform's own hand in storage, for what Azure's services do without a caller.
+
+    Offered by ``services/storage``. Blobs are ``container`` plus ``path``; data stays on disk.
+    """
+
+    def account_scope(self, account: str) -> str | None:
+        """ARM id of a storage account; None where it does not exist."""
+        ...
+
+    def ensure_container(self, account: str, container: str) -> None: ...
+
+    def write(self, account: str, container: str, path: str, content: bytes) -> None:
+        """Create or replace a block blob."""
+        ...
+
+    def append(self, account: str, container: str, path: str, content: bytes) -> None:
+        """Add to the end of a blob, creating it first where it is missing."""
+        ...
+
+    def read(self, account: str, container: str, path: str) -> bytes | None: ...
+
+    def list(self, account: str, container: str, prefix: str) -> list[str]:
+        """Paths of all blobs below a prefix, sorted; directories are not listed."""
+        ...
+
+    def sas_url(
+        self, account: str, container: str, path: str = "", *, permissions: str = "r", hours: float = 1.0
+    ) -> str:
+        """A blob-endpoint URL of a container (empty path) or blob with a SAS the platform signed."""
+        ...
+
+    def account_key(self, account: str) -> str:
+        """Base64 ``key1``."""
+        ...
+
+    def shared_key_allowed(self, account: str) -> bool: ...
+
+
+class Vaults(Protocol):
+    """Key Vault for the seed: puts a secret that the seed made. Offered by ``services/keyvault``."""
+
+    def put_secret(self, vault: str, name: str, value: str, tags: dict[str, str]) -> None: ...

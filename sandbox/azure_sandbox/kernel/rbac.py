@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Azure RBAC: role definitions, assignments, and the one place that answers "may they?".
+
+Evaluated on every request of every surface, as the documented rules have it: access is the union
+over assignments at the scope or above; within one role ``notActions`` subtract from ``actions``
+(they are not denies); control-plane actions and data actions never stand in for each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+
+from azure_sandbox.kernel.store import Store
+
+_CACHED_DECISIONS = 20_000
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One entry of a role definition's ``permissions``; wildcards allowed in each pattern."""
+
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+    data_actions: tuple[str, ...] = ()
+    not_data_actions: tuple[str, ...] = ()
+
+    def allows(self, action: str, *, data: bool) -> bool:
+        granted = self.data_actions if data else self.actions
+        withheld = self.not_data_actions if data else self.not_actions
+        return _matches_any(granted, action) and not _matches_any(withheld, action)
+
+
+@dataclass(frozen=True)
+class RoleDefinition:
+    """A built-in or custom role. ``guid`` is the role definition's name."""
+
+    guid: str
+    name: str
+    permissions: tuple[Permission, ...]
+    description: str = ""
+    kind: str = "BuiltInRole"
+    assignable_scopes: tuple[str, ...] = ("/",)
+
+    @classmethod
+    def from_document(cls, document: dict) -> RoleDefinition:  # type: ignore[type-arg]
+        permissions = tuple(
+            Permission(**{name: tuple(patterns) for name, patterns in entry.items()})
+            for entry in document["permissions"]
+        )
+        scopes = tuple(document["assignable_scopes"])
+        return cls(**{**document, "permissions": permissions, "assignable_scopes": scopes})
+
+
+@dataclass(frozen=True)
+class RoleAssignment:
+    """Role x principal x scope. ``guid`` is the assignment's name; ``scope`` keeps its spelling."""
+
+    guid: str
+    scope: str
+    role: str
+    principal_id: str
+    principal_type: str = "ServicePrincipal"
+    description: str | None = None
+    created_on: float = 0.0
+    created_by: str = ""
+
+
+@dataclass
+class Authorizer:
+    """Roles and assignments over the store, and cached decisions that any change throws away."""
+
+    store: Store
+    _decisions: dict[tuple[str, str, str, bool], bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._roles = self.store.collection("role-definition")
+        self._assignments = self.store.collection("role-assignment")
+
+    def allowed(self, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
+        """Whether an assignment at the scope or above it grants the action.
+
+        :param principal_id: object id of the principal
+        :param action: for example ``Microsoft.MachineLearningServices/workspaces/jobs/write``
+        :param scope: ARM id of the resource acted upon; case does not matter
+        :param data: True for a data action
+        """
+        key = (principal_id, action, scope.lower(), data)
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = any(
+                permission.allows(action, data=data)
+                for assignment in self.assignments_above(scope)
+                if assignment.principal_id == principal_id
+                for permission in self._permissions(assignment.role)
+            )
+            if len(self._decisions) >= _CACHED_DECISIONS:
+                self._decisions.clear()
+            self._decisions[key] = decision
+        return decision
+
+    def assignments_above(self, scope: str) -> Iterator[RoleAssignment]:
+        """Assignments that apply at the scope: made there or at an ancestor."""
+        for assignment in self.assignments():
+            if contains(assignment.scope, scope):
+                yield assignment
+
+    def assignments(self) -> list[RoleAssignment]:
+        return [RoleAssignment(**document) for document in self._assignments.values()]
+
+    def assignment(self, guid: str) -> RoleAssignment | None:
+        document = self._assignments.get(guid.lower())
+        return RoleAssignment(**document) if document else None
+
+    def assign(self, assignment: RoleAssignment) -> None:
+        self._assignments.put(assignment.guid.lower(), asdict(assignment))
+        self._decisions.clear()
+
+    def unassign(self, guid: str) -> RoleAssignment | None:
+        found = self.assignment(guid)
+        self._assignments.delete(guid.lower())
+        self._decisions.clear()
+        return found
+
+    def roles(self) -> list[RoleDefinition]:
+        return [RoleDefinition.from_document(document) for document in self._roles.values()]
+
+    def role(self, guid: str) -> RoleDefinition | None:
+        document = self._roles.get(guid.lower())
+        return RoleDefinition.from_document(document) if document else None
+
+    def define(self, role: RoleDefinition) -> None:
+        self._roles.put(role.guid.lower(), asdict(role))
+        self._decisions.clear()
+
+    def undefine(self, guid: str) -> None:
+        self._roles.delete(guid.lower())
+        self._decisions.clear()
+
+    def _permissions(self, guid: str) -> tuple[Permission, ...]:
+        role = self.role(guid)
+        return role.permissions if role else ()
+
+
+def contains(ancestor: str, scope: str) -> bool:
+    """Whether a scope is the ancestor itself or lies below it; ``/`` contains all."""
+    upper, lower = ancestor.lower().rstrip("/"), scope.lower().rstrip("/")
+    return lower == upper or lower.startswith(upper + "/")
+
+
+def _matches_any(patterns: tuple[str, ...], action: str) -> bool:
+    return any(_compiled(pattern).fullmatch(action) for pattern in patterns)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # A star stands for any run of characters, slashes included, as the documentation shows.
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.IGNORECASE)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Surfaces that several services share. A surface of one service only lives with that service."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.errors import AzureError, render_arm
+from azure_sandbox.kernel.operation import Caller, Need, Surface, bearer_for
+
+#: Audiences that Azure Resource Manager accepts, with or without a trailing slash.
+MANAGEMENT_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
+
+_ALLOWED_AUDIENCES = ",".join(f"'{audience}/','{audience}'" for audience in reversed(MANAGEMENT_AUDIENCES))
+
+#: What is wrong with the token -> ARM's code and text.
+_UNAUTHORIZED = {
+    "missing": ("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."),
+    "expired": (
+        "ExpiredAuthenticationToken",
+        "The access token expiry UTC time is earlier than current UTC time.",
+    ),
+    "audience": (
+        "InvalidAuthenticationTokenAudience",
+        "The access token has been obtained for wrong audience or resource. "
+        f"It should exactly match with one of the allowed audiences {_ALLOWED_AUDIENCES}.",
+    ),
+    "issuer": (
+        "InvalidAuthenticationTokenTenant",
+        "The access token is from the wrong issuer. It must match the tenant associated with this subscription.",
+    ),
+}
+_INVALID = ("InvalidAuthenticationToken", "The access token is invalid.")
+
+
+def _unauthorized(cloud: Cloud, why: str) -> AzureError:
+    code, message = _UNAUTHORIZED.get(why, _INVALID)
+    error = "invalid_request" if why == "missing" else "invalid_token"
+    challenge = (
+        f'Bearer authorization_uri="https://login.windows.net/{cloud.tenant_id}", '
+        f'error="{error}", error_description="{message}"'
+    )
+    return AzureError(401, code, message, headers={"WWW-Authenticate": challenge})
+
+
+def _authenticate_management(cloud: Cloud, request: Request) -> Caller:
+    check = bearer_for(*MANAGEMENT_AUDIENCES, unauthorized=lambda why: _unauthorized(cloud, why))
+    return check(cloud, request)
+
+
+def authorization_failed(caller: Caller, need: Need) -> AzureError:
+    """ARM's 403, in the words that people search for."""
+    return AzureError(
+        403,
+        "AuthorizationFailed",
+        f"The client '{caller.app_id}' with object id '{caller.object_id}' does not have authorization "
+        f"to perform action '{need.action}' over scope '{need.scope}' or the scope is invalid. "
+        "If access was recently granted, please refresh your credentials.",
+    )
+
+
+#: Azure Resource Manager: every provider's control plane.
+MANAGEMENT = Surface(
+    "management",
+    ("management.azure.com",),
+    _authenticate_management,
+    render_arm,
+    authorization_failed,
+)
