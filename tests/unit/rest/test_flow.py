@@ -5,6 +5,7 @@ import json
 from datetime import datetime, timezone
 
 import pytest
+
 from airflow_provider_azureml.errors import (
     DeniedError,
     NotFoundError,

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+
 from airflow_provider_azureml.errors import DeniedError, NotFoundError, ServiceError
 from airflow_provider_azureml.rest import run_history
 
