@@ -132,11 +132,11 @@ class Jobs:
         run.run_identity = self._identities.resolve(workspace, body, caller)
         run.outputs = _output_uris(name, body)
         _take_mutable(run, body)
-        for step in (body.get("jobs") or {}).values():
+        for key, step in (body.get("jobs") or {}).items():
             # A step that could not run is the submitter's to know now, not after the first step's hour.
             self._assets.reference(workspace, "components", step["componentId"])
             step_body = {"identity": step.get("identity"), "computeId": step.get("computeId")}
-            step["_run_identity"] = self._identities.resolve(workspace, step_body, caller)
+            run.step_identities[key] = self._identities.resolve(workspace, step_body, caller)
         return run
 
     def _update(self, run: Run, body: Json) -> Run:
@@ -155,13 +155,8 @@ class Jobs:
 
 
 def _as_sent(body: Json) -> Json:
-    """The body without the notes that submission made in a pipeline's steps."""
-    steps = {
-        name: {key: value for key, value in step.items() if key != "_run_identity"}
-        for name, step in (body.get("jobs") or {}).items()
-    }
     # Run history files a job without an experiment under "Default"; naming it so is no change.
-    return {**body, "jobs": steps, "experimentName": body.get("experimentName") or "Default"}
+    return {**body, "experimentName": body.get("experimentName") or "Default"}
 
 
 def _take_mutable(run: Run, body: Json) -> None:

@@ -70,6 +70,7 @@ class Run:
     :param kind: ``job`` (made by PUT), ``child`` (a pipeline's step) or ``run`` (made through MLflow)
     :param body: the ``properties`` of the PUT, as they were sent
     :param run_identity: object id of the principal that the job runs as; empty where there is none
+    :param step_identities: the same for each step of a pipeline
     :param outputs: name -> URI of each resolved output
     :param created, started, ended: seconds since the epoch
     """
@@ -91,6 +92,7 @@ class Run:
     parent: str = ""
     root: str = ""
     run_identity: str = ""
+    step_identities: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
     started: float | None = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The region's own host (run history, artifacts, MLflow) and the address that a job asks for tokens.
+"""The region's own host: discovery, run history, artifacts, MLflow.
 
 Besides Entra tokens the region accepts a run token: signed by the same issuer, good for one
 workspace, and for writing to one run and its children only (see :func:`may_write`).
@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.cloud import Cloud
-from azure_sandbox.kernel.errors import AzureError, render_arm
-from azure_sandbox.kernel.operation import ANONYMOUS, Caller, Surface, bearer_for
+from azure_sandbox.kernel.errors import AzureError
+from azure_sandbox.kernel.operation import Caller, Surface, bearer_for
 from azure_sandbox.kernel.surfaces import MANAGEMENT_AUDIENCES, authorization_failed
 from azure_sandbox.services.machinelearning.records import Run, Workspace
 
@@ -96,11 +96,3 @@ REGION = Surface(
     _render,
     authorization_failed,
 )
-
-
-def _anyone(cloud: Cloud, request: Request) -> Caller:
-    # The per-job secret in the header or path is checked by the operation itself.
-    return ANONYMOUS
-
-
-JOB = Surface("azureml-job", ("localhost",), _anyone, render_arm, authorization_failed)
