@@ -168,7 +168,11 @@ class _worded:  # noqa: N801 - reads as a phrase in a with statement
         )
 
     def _not_found(self) -> JobFailure:
-        code = "ScriptExecution.WriteStreams.NotFound" if self._writing else "ScriptExecution.StreamAccess.NotFound"
+        code = (
+            "ScriptExecution.WriteStreams.NotFound"
+            if self._writing
+            else "ScriptExecution.StreamAccess.NotFound"
+        )
         return JobFailure(
             f"Failed to {'upload output to' if self._writing else 'mount'} URI {self._uri}\n"
             f"Error Code: {code}\n"

@@ -43,7 +43,8 @@ class Pipeline:
         self._check_order()
         self._place.advance("Running")
         self._place.started(0)
-        waiting, running = set(self._steps), {}
+        waiting = set(self._steps)
+        running: dict[asyncio.Future[Run], str] = {}
         failed: list[str] = []
         try:
             while waiting or running:
@@ -85,7 +86,9 @@ class Pipeline:
         child = self._children[name]
         error = (child.error or {}).get("error") or {}
         reason = error.get("message") or f"it ended {child.status}"
-        return JobFailure(f"Pipeline has failed child jobs. Failed nodes: /{name}. {reason}", inner="ChildRunFailed")
+        return JobFailure(
+            f"Pipeline has failed child jobs. Failed nodes: /{name}. {reason}", inner="ChildRunFailed"
+        )
 
     def _child(self, name: str) -> Run:
         step, guid = self._steps[name], str(uuid.uuid4())

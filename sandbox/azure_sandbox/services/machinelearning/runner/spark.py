@@ -159,10 +159,19 @@ class SparkLaunch:
             raise _missing("Maven (mvn)", f"It brings hadoop-azure {_HADOOP} the first time. Install it.")
         folder.mkdir(parents=True, exist_ok=True)
         artifact = f"org.apache.hadoop:hadoop-azure:{_HADOOP}"
-        command = [maven, "-q", "-B", "dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"]
+        command = [
+            maven,
+            "-q",
+            "-B",
+            "dependency:copy",
+            f"-Dartifact={artifact}",
+            f"-DoutputDirectory={folder}",
+        ]
         process = Process(command, folder=folder, environment=build_environment(), output=log)
         if await process.finished() != 0:
-            raise JobFailure(f"Maven could not bring {artifact}: see user_logs/std_log.txt.", inner="SparkSetup")
+            raise JobFailure(
+                f"Maven could not bring {artifact}: see user_logs/std_log.txt.", inner="SparkSetup"
+            )
 
 
 def _java() -> str | None:
@@ -171,7 +180,9 @@ def _java() -> str | None:
 
 
 def _missing(what: str, mend: str) -> JobFailure:
-    return JobFailure(f"The Spark job cannot start: {what} is missing on this machine. {mend}", inner="SparkSetup")
+    return JobFailure(
+        f"The Spark job cannot start: {what} is missing on this machine. {mend}", inner="SparkSetup"
+    )
 
 
 def _driver_memory(conf: Mapping[str, str]) -> int:

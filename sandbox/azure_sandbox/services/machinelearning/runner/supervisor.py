@@ -116,8 +116,10 @@ class Supervisor:
             self._end(run, "Failed", JobFailure(error.message, inner=error.code))
         except TimedOut:
             limit = (run.body.get("limits") or {}).get("timeout")
-            failure = JobFailure(f"The job was canceled: it exceeded its timeout of {limit}.", inner="JobTimeout")
-            self._end(run, "Canceled", failure)
+            late = JobFailure(
+                f"The job was canceled: it exceeded its timeout of {limit}.", inner="JobTimeout"
+            )
+            self._end(run, "Canceled", late)
         except Exception:
             log.exception("job %s", run.name)
             self._end(run, "Failed", JobFailure("Internal error of the sandbox.", code="ServiceError"))

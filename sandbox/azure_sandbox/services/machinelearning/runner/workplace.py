@@ -122,7 +122,9 @@ class Workplace:
         prefix = where.path.rstrip("/") + "/" if where.path else ""
         paths = lake.list(where.account, where.container, prefix)
         if not paths:
-            raise JobFailure(f"The code snapshot at {entry['properties']['codeUri']} is empty.", inner="SnapshotNotFound")
+            raise JobFailure(
+                f"The code snapshot at {entry['properties']['codeUri']} is empty.", inner="SnapshotNotFound"
+            )
         for path in paths:
             target = (self.code / path.removeprefix(prefix)).resolve()
             if target.is_relative_to(self.code.resolve()):
