@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sandbox as users run it: a process of its own, seeded like the demo, reached over HTTP only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What a client may know of a running sandbox.
+
+    :param description: the content of ``cloud.json``
+    """
+
+    data: Path
+    description: dict[str, Any]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment, pointed at the sandbox, without any Azure variable of ours."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("AZURE_") and k != "SSL_CERT_DIR"}
+        return {**kept, **self.description["environment"]}
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The request log so far."""
+        return [json.loads(line) for line in (self.data / "requests.jsonl").read_text().splitlines()]
+
+
+def start(data: Path, seed: Path) -> tuple[subprocess.Popen[bytes], Sandbox]:
+    """Start ``azure-sandbox serve`` and wait until it answers."""
+    (data / "cloud.json").unlink(missing_ok=True)
+    data.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "azure_sandbox", "serve", "--data", str(data), "--seed", str(seed)]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT / 'sandbox'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+    }
+    with (data / "sandbox.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, "--proxy-port", "0", "--metadata-port", "0"],
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 30
+    while not (data / "cloud.json").exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            stop(process)
+            raise RuntimeError(f"the sandbox did not start:\n{(data / 'sandbox.log').read_text()[-3000:]}")
+        time.sleep(0.05)
+    return process, Sandbox(data, json.loads((data / "cloud.json").read_text()))
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a sandbox as Ctrl-C does; what it left running goes with its process group."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox with the demo's seed for the whole session."""
+    process, sandbox = start(tmp_path_factory.mktemp("sandbox"), ROOT / "demo" / "seed.yaml")
+    yield sandbox
+    stop(process)
