@@ -28,6 +28,7 @@ class Run:
     airflow: Airflow
     run_id: str
     started: float = field(default_factory=time.monotonic)
+    started_at: float = field(default_factory=time.time)
     states: dict[str, str] = field(default_factory=dict)
 
     @property
