@@ -139,5 +139,8 @@ def _lines(task: str, who: str, roles: list[str]) -> list[tuple[str, str, str]]:
 
 
 def _denial(denial: Mapping[str, Any]) -> str:
-    lines = [textwrap.fill(str(text), WIDTH, initial_indent="  ", subsequent_indent="  ") for text in denial.values()]
+    lines = [
+        textwrap.fill(str(text), WIDTH, initial_indent="  ", subsequent_indent="  ")
+        for text in denial.values()
+    ]
     return "\n".join(["Denied, as it should be:", *lines])
