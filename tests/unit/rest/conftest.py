@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from airflow_provider_azureml.connection import CLOUDS
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
 from airflow_provider_azureml.rest.workspace import Workspace

@@ -5,6 +5,7 @@ import json
 from datetime import datetime, timezone
 
 import pytest
+
 from airflow_provider_azureml.errors import (
     DeniedError,
     NotFoundError,
@@ -16,7 +17,11 @@ from airflow_provider_azureml.rest.flow import Request, Response, expect, pages,
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ARM = {"error": {"code": "AuthorizationFailed", "message": "The client has no right", "details": []}}
 RUN_HISTORY = {
-    "error": {"code": "UserError", "message": "bad", "innerError": {"code": "A", "innerError": {"code": "B"}}},
+    "error": {
+        "code": "UserError",
+        "message": "bad",
+        "innerError": {"code": "A", "innerError": {"code": "B"}},
+    },
     "correlation": {"operation": "x"},
 }
 GRAPH = {"error": {"code": "Request_ResourceNotFound", "message": "Resource 'x' does not exist"}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from airflow_provider_azureml.errors import DeniedError, NotFoundError, ServiceError
 from airflow_provider_azureml.rest import job
 from airflow_provider_azureml.rest.job import Job, Result

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+
 from airflow_provider_azureml.connection import CLOUDS
 from airflow_provider_azureml.errors import ServiceError, UnreachableError
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+
 from airflow_provider_azureml.errors import DeniedError, NotFoundError, ServiceError
 from airflow_provider_azureml.rest import run_history
 
@@ -13,7 +14,11 @@ LOG = "https://a.blob.core.windows.net/c/log?sig=x"
 def test_the_reason_of_a_failure_comes_with_its_innermost_code_and_the_logs(play, workspace) -> None:
     inner = {"code": "UserTrainingScriptFailed", "innerError": {"code": "ExitCode2"}}
     error = {"code": "UserError", "message": "Execution failed.", "innerError": inner}
-    body = {"status": "Failed", "error": {"error": error, "time": "x"}, "logFiles": {"user_logs/std_log.txt": LOG}}
+    body = {
+        "status": "Failed",
+        "error": {"error": error, "time": "x"},
+        "logFiles": {"user_logs/std_log.txt": LOG},
+    }
     played = play(run_history.details(workspace, "a"), body)
     assert played.result.error == "Execution failed. (ExitCode2)"
     assert played.result.error_code == "UserError"
@@ -40,7 +45,13 @@ def test_many_states_are_asked_in_chunks_of_a_hundred(play, workspace) -> None:
 
 
 def test_a_batch_tells_a_missing_run_from_one_that_could_not_be_read(play, workspace) -> None:
-    missing = {"error": {"code": "UserError", "message": "Run b was not found", "innerError": {"code": "NotFoundError"}}}
+    missing = {
+        "error": {
+            "code": "UserError",
+            "message": "Run b was not found",
+            "innerError": {"code": "NotFoundError"},
+        }
+    }
     body = {
         "successfulResults": {"a": {"runMetadata": {"status": "Queued"}}},
         "failedResults": {"b": missing, "c": {"error": {"code": "ServiceError", "message": "x"}}},
@@ -53,7 +64,9 @@ def test_a_batch_tells_a_missing_run_from_one_that_could_not_be_read(play, works
 
 
 def test_metrics_are_the_last_values_and_only_what_json_can_hold(play, workspace) -> None:
-    data = {"metrics": [{"key": "rmse", "value": 1.5}, {"key": "bad", "value": "NaN"}, {"key": "n", "value": 3}]}
+    data = {
+        "metrics": [{"key": "rmse", "value": 1.5}, {"key": "bad", "value": "NaN"}, {"key": "n", "value": 3}]
+    }
     played = play(run_history.metrics(workspace, "a"), {"run": {"data": data}})
     assert played.result == {"rmse": 1.5, "n": 3.0}
     assert played.requests[0].url.startswith(f"{API}/mlflow/v2.0{WS}/api/2.0/mlflow/runs/get?")
