@@ -10,38 +10,36 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-#: Gives the next request's bytes.
-Requests = Callable[[], bytes]
 
 
 @dataclass(frozen=True)
-class Lane:
-    """One kept-alive connection.
+class Step:
+    """One request of a worker's round.
 
-    :param host: host name, also the TLS name
-    :param requests: called for each request
+    :param host: host name, also the TLS name; a worker keeps one connection per host
+    :param request: gives the bytes of the next request
     :param expect: the status that every answer must have
     """
 
     host: str
-    requests: Requests
-    expect: tuple[int, ...]
+    request: Callable[[], bytes]
+    expect: frozenset[int]
 
 
-async def connect(
-    lane: Lane, port: int, context: ssl.SSLContext | None
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection to 127.0.0.1:port; with a context, through CONNECT and TLS to the lane's host."""
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connect(host: str, port: int, context: ssl.SSLContext | None) -> Connection:
+    """A connection to 127.0.0.1:port; with a context, through CONNECT and TLS to the host."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     if context is not None:
-        writer.write(f"CONNECT {lane.host}:443 HTTP/1.1\r\nHost: {lane.host}:443\r\n\r\n".encode())
+        writer.write(f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode())
         answer = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in answer:
             raise ConnectionError(answer.decode())
-        await writer.start_tls(context, server_hostname=lane.host)
+        await writer.start_tls(context, server_hostname=host)
     return reader, writer
 
 
@@ -58,20 +56,26 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
     return int(head[9:12])
 
 
-async def drive(lane: Lane, port: int, context: ssl.SSLContext | None, until: float) -> int:
-    reader, writer = await connect(lane, port, context)
+async def work(steps: Sequence[Step], port: int, context: ssl.SSLContext | None, until: float) -> int:
+    """Do the round again and again; the number of requests answered as expected."""
+    hosts = {step.host for step in steps}
+    connections = {host: await connect(host, port, context) for host in hosts}
     done = 0
     while time.monotonic() < until:
-        status = await exchange(reader, writer, lane.requests())
-        if status not in lane.expect:
-            raise AssertionError(f"{lane.host} answered {status}")
-        done += 1
-    writer.close()
+        for step in steps:
+            status = await exchange(*connections[step.host], step.request())
+            if status not in step.expect:
+                raise AssertionError(f"{step.host} answered {status}")
+            done += 1
+    for _, writer in connections.values():
+        writer.close()
     return done
 
 
-async def measure(lanes: list[Lane], port: int, context: ssl.SSLContext | None, seconds: float) -> float:
-    """Requests per second over all lanes together."""
+async def measure(
+    workers: Sequence[Sequence[Step]], port: int, context: ssl.SSLContext | None, seconds: float
+) -> float:
+    """Requests per second over all workers together."""
     started = time.monotonic()
-    counts = await asyncio.gather(*(drive(lane, port, context, started + seconds) for lane in lanes))
+    counts = await asyncio.gather(*(work(steps, port, context, started + seconds) for steps in workers))
     return sum(counts) / (time.monotonic() - started)

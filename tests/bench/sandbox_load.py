@@ -19,7 +19,7 @@ import httpx
 import yaml
 
 from tests.bench.figure import Figure
-from tests.bench.load import Lane, measure
+from tests.bench.load import Step, measure
 from tests.wire.conftest import Sandbox, start, stop
 
 SECONDS = 8.0
@@ -121,15 +121,15 @@ async def _loaded(sandbox: Sandbox) -> float:
             "PUT", blob, path, storage, BLOB, x_ms_version="2023-11-03", x_ms_blob_type="BlockBlob"
         )
 
-    first = _request(
+    seeded = _request(
         "PUT", blob, "/data/seeded.bin", storage, BLOB, x_ms_version="2023-11-03", x_ms_blob_type="BlockBlob"
     )
-    await measure([Lane(blob, lambda: first, (201,))], port, context, 0.2)
-    # Eight connections read ARM; eight take turns with the lake, so that the mix is as named.
-    lake = [itertools.cycle((put_blob, lambda: get_blob)) for _ in range(8)]
-    lanes = [Lane(arm, lambda: get_group, (200,)) for _ in range(8)]
-    lanes += [Lane(blob, lambda turns=turns: next(turns)(), (200, 201)) for turns in lake]
-    return await measure(lanes, port, context, SECONDS)
+    created, ok = frozenset({201}), frozenset({200})
+    await measure([[Step(blob, lambda: seeded, created)]], port, context, 0.2)
+    read_group = Step(arm, lambda: get_group, ok)
+    # Half ARM, a quarter writes, a quarter reads; eight workers with a connection to either host.
+    turn = [read_group, Step(blob, put_blob, created), read_group, Step(blob, lambda: get_blob, ok)]
+    return await measure([turn] * 8, port, context, SECONDS)
 
 
 async def _bare() -> float:
@@ -141,11 +141,11 @@ async def _bare() -> float:
     process = subprocess.Popen([sys.executable, "-c", BARE, str(port)])
     try:
         request = b"GET / HTTP/1.1\r\nHost: bare\r\n\r\n"
-        lanes = [Lane("bare", lambda: request, (200,)) for _ in range(16)]
+        step = Step("bare", lambda: request, frozenset({200}))
         deadline = time.monotonic() + 15
         while True:
             try:
-                return await measure(lanes, port, None, SECONDS)
+                return await measure([[step]] * 16, port, None, SECONDS)
             except ConnectionRefusedError:
                 if time.monotonic() > deadline:
                     raise
