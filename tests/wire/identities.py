@@ -26,6 +26,7 @@ ACCOUNTS = {
     "auditor": "airflow/auditor",
     "owner": "tests/owner",
     "scientist": "tests/scientist",
+    "directory-admin": "tests/admin",
 }
 #: Attached to the machine.
 ON_THE_HOST = ("airflow-worker", "registry-reader", "run-prep", "run-train")

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.identity import WorkloadIdentityCredential
 from azure.keyvault.secrets import SecretClient
@@ -39,10 +40,10 @@ def lake() -> dict[str, Any]:
     paths = sorted(path.name.removeprefix(f"sync-{unique}/") for path in files.get_paths(f"sync-{unique}"))
     properties = moved.get_file_client("rows.csv").get_file_properties()
     try:
-        moved.get_file_client("rows.csv").create_file(match_condition=None, etag="*")
+        moved.get_file_client("rows.csv").create_file(match_condition=MatchConditions.IfMissing)
         conflict = "created"
-    except (ResourceExistsError, ValueError) as error:
-        conflict = type(error).__name__
+    except ResourceExistsError as error:
+        conflict = str(error.error_code.value)
     files.delete_directory(f"sync-{unique}")
     try:
         moved.get_directory_properties()
@@ -86,7 +87,6 @@ def blobs() -> dict[str, Any]:
         beyond = "read"
     except HttpResponseError as error:
         beyond = str(error.error_code.value)
-    container.delete_blobs(*names[:0])
     for name in names:
         container.delete_blob(name)
     return {
