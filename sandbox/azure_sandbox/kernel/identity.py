@@ -97,3 +97,16 @@ class Identity:
             ),
         }
         return cls(**{**document, **parts})
+
+
+#: Federated credentials that one application or managed identity may hold.
+FEDERATED_LIMIT = 20
+
+
+def federation_conflict(identity: Identity, credential: FederatedCredential) -> str | None:
+    """Why a credential may not be added: ``limit`` or ``duplicate`` (of issuer and subject); else None."""
+    others = [c for c in identity.federated if c.name.lower() != credential.name.lower()]
+    if len(others) >= FEDERATED_LIMIT:
+        return "limit"
+    pair = (credential.issuer, credential.subject)
+    return "duplicate" if any((c.issuer, c.subject) == pair for c in others) else None
