@@ -69,7 +69,8 @@ class Client:
     def client_secret(self, vault: str, name: str, reader: str) -> str:
         """A secret's latest value, as somebody who may read it."""
         answer = self.http.get(
-            f"https://{vault}.vault.azure.net/secrets/{name}?api-version=7.4", headers=self.bearer(reader, VAULT)
+            f"https://{vault}.vault.azure.net/secrets/{name}?api-version=7.4",
+            headers=self.bearer(reader, VAULT),
         )
         return str(answer.raise_for_status().json()["value"])
 

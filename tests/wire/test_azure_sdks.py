@@ -86,9 +86,7 @@ def certificate(folder: Path) -> tuple[Path, bytes]:
 
 
 @pytest.fixture(scope="module")
-def signed_in(
-    sandbox: Sandbox, client: Client, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def signed_in(sandbox: Sandbox, client: Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What every credential obtained; the certificate is put on the application through Graph."""
     pem, der = certificate(tmp_path_factory.mktemp("certificate"))
     scientist = sandbox.principal("scientist")["client_id"]

@@ -69,6 +69,4 @@ def wrong_secret() -> str:
 
 
 blocking = {name: claims(make(identity).get_token(SCOPE).token) for name, make in CREDENTIALS.items()}
-sys.stdout.write(
-    json.dumps({"sync": blocking, "aio": asyncio.run(asynchronous()), "wrong": wrong_secret()})
-)
+sys.stdout.write(json.dumps({"sync": blocking, "aio": asyncio.run(asynchronous()), "wrong": wrong_secret()}))
