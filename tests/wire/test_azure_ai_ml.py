@@ -85,7 +85,8 @@ def test_the_sdk_submits_and_streams_a_command_job_and_registers_its_output(
     assert downloaded["count.txt"] == "2"
     name, version, path = found["model"]
     assert (name, version) == (f"model-{unique}", "1")
-    assert path.startswith("azureml://") and "counted" in path
+    assert path.startswith("azureml://")
+    assert "counted" in path
     assert found["models"] == ["1"]
     assert found["name"] in found["listed"]
     assert "/datastores/workspaceblobstore/paths/" in found["data"]
