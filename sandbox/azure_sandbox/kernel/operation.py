@@ -101,6 +101,13 @@ Handler = Callable[[Call], Awaitable[Response]]
 NeedOf = Callable[[Call], Need]
 
 
+def by_role(cloud: Cloud, caller: Caller, need: Need) -> bool:
+    """RBAC: a role assignment at the scope or above it grants the need."""
+    return caller.kind == "bearer" and cloud.rbac.allowed(
+        caller.object_id, need.action, need.scope, data=need.data
+    )
+
+
 @dataclass(frozen=True)
 class Surface:
     """A family of hosts with one way to log in and one way to say no.
@@ -109,6 +116,7 @@ class Surface:
     :param authenticate: the caller of a request, or AzureError 401
     :param render_error: an AzureError in this surface's wire format
     :param denied: the refusal that Azure words for a caller who lacks a need
+    :param permits: whether a caller holds a need; RBAC unless the surface has callers without a principal
     """
 
     name: str
@@ -116,6 +124,7 @@ class Surface:
     authenticate: Callable[[Cloud, Request], Caller]
     render_error: Callable[[AzureError, Request], Response]
     denied: Callable[[Caller, Need], AzureError]
+    permits: Callable[[Cloud, Caller, Need], bool] = by_role
 
 
 @dataclass(frozen=True)
