@@ -50,7 +50,9 @@ KINDS = {
 }
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_.]{0,254}")
-_REFERENCE = re.compile(r"(?:azureml:)?/subscriptions/.+/(\w+)/([^/]+)/(versions|labels)/([^/]+)", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"(?:azureml:)?/subscriptions/.+/(\w+)/([^/]+)/(versions|labels)/([^/]+)", re.IGNORECASE
+)
 _SHORT = re.compile(r"azureml:(?!/)([^:@/]+)(?::([^:@/]+)|@(latest))")
 
 

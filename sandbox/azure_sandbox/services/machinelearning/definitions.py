@@ -13,10 +13,10 @@ from azure_sandbox.services.machinelearning.records import Json, user_error
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
-INPUT_TYPES = frozenset(
-    "literal uri_file uri_folder mltable custom_model mlflow_model triton_model".split()
+OUTPUT_TYPES = frozenset(
+    {"uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model"}
 )
-OUTPUT_TYPES = INPUT_TYPES - {"literal"}
+INPUT_TYPES = OUTPUT_TYPES | {"literal"}
 MUTABLE = frozenset({"description", "tags", "displayName", "properties", "isArchived"})
 _READ_ONLY = frozenset({"status", "services", "parameters"})
 _BINDINGS = {"inputs": "InputBindings", "outputs": "OutputBindings"}
@@ -188,7 +188,11 @@ def _settled(body: Json) -> Json:
 def _without_nothing(value: Any) -> Any:
     """Null, empty text and empty containers count as absent: clients differ in what they send."""
     if isinstance(value, dict):
-        return {k: v for k, v in ((k, _without_nothing(v)) for k, v in value.items()) if v not in (None, "", {}, [])}
+        return {
+            k: v
+            for k, v in ((k, _without_nothing(v)) for k, v in value.items())
+            if v not in (None, "", {}, [])
+        }
     if isinstance(value, list):
         return [_without_nothing(item) for item in value]
     return value

@@ -110,6 +110,14 @@ def _asked(body: Json) -> dict[str, str]:
     kind = _KINDS.get(str(spelled).replace("_", "").lower(), "") if spelled else ""
     if spelled and not kind:
         raise user_error(f"The identity type '{spelled}' is not one of Managed, UserIdentity, AMLToken.")
-    fields = ("clientId", "client_id", "resourceId", "resource_id", "msi_resource_id", "objectId", "object_id")
+    fields = (
+        "clientId",
+        "client_id",
+        "resourceId",
+        "resource_id",
+        "msi_resource_id",
+        "objectId",
+        "object_id",
+    )
     named = next((str(identity[field]) for field in fields if identity.get(field)), "")
     return {"kind": kind, "id": named}

@@ -11,7 +11,12 @@ from collections.abc import Callable, Mapping
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.operation import Caller
 from azure_sandbox.services.machinelearning.assets import Assets, default_output_uri
-from azure_sandbox.services.machinelearning.definitions import MUTABLE, check_immutable, check_name, job_properties
+from azure_sandbox.services.machinelearning.definitions import (
+    MUTABLE,
+    check_immutable,
+    check_name,
+    job_properties,
+)
 from azure_sandbox.services.machinelearning.identities import RunIdentities
 from azure_sandbox.services.machinelearning.records import Json, Run, Workspace, run_not_found, user_error
 from azure_sandbox.services.machinelearning.runs import Runs
@@ -149,9 +154,10 @@ class Jobs:
     def _check_references(self, workspace: Workspace, body: Json) -> None:
         for field, route in (("environmentId", "environments"), ("codeId", "codes")):
             reference = body.get(field)
-            if reference and not reference.startswith("azureml://registries/"):
-                if self._assets.reference(workspace, route, reference) is None:
-                    raise user_error(f"The {field} '{reference}' is not the id of an asset of this workspace.")
+            if not reference or reference.startswith("azureml://registries/"):
+                continue
+            if self._assets.reference(workspace, route, reference) is None:
+                raise user_error(f"The {field} '{reference}' is not the id of an asset of this workspace.")
 
 
 def _as_sent(body: Json) -> Json:
@@ -170,7 +176,9 @@ def _take_mutable(run: Run, body: Json) -> None:
 
 def _output_uris(name: str, body: Json) -> dict[str, str]:
     outputs = {key: value for key, value in (body.get("outputs") or {}).items() if key != "default"}
-    return {key: str((value or {}).get("uri") or default_output_uri(name, key)) for key, value in outputs.items()}
+    return {
+        key: str((value or {}).get("uri") or default_output_uri(name, key)) for key, value in outputs.items()
+    }
 
 
 def _listed(run: Run, query: Mapping[str, str]) -> bool:
@@ -202,4 +210,6 @@ def _from_token(token: str | None) -> int | None:
             return int(number)
     except (binascii.Error, ValueError):
         pass
-    raise user_error("The continuation token is not valid.", inner=("BadArgument", "InvalidContinuationToken"))
+    raise user_error(
+        "The continuation token is not valid.", inner=("BadArgument", "InvalidContinuationToken")
+    )

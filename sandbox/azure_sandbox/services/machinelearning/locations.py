@@ -13,9 +13,13 @@ _DATASTORE = re.compile(
     r"workspaces/(?P<workspace>[^/]+)/)?datastores/(?P<store>[^/]+)(?:/paths)?(?:/(?P<path>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
-_ABFS = re.compile(r"(?:abfss?|wasbs?)://([^@/]+)@([^./]+)\.(?:dfs|blob)\.core\.windows\.net(?:/(.*))?", re.DOTALL)
+_ABFS = re.compile(
+    r"(?:abfss?|wasbs?)://([^@/]+)@([^./]+)\.(?:dfs|blob)\.core\.windows\.net(?:/(.*))?", re.DOTALL
+)
 _HTTPS = re.compile(r"https://([^./]+)\.(?:dfs|blob)\.core\.windows\.net/([^/?]+)(?:/([^?]*))?", re.DOTALL)
-_JOB_OUTPUT = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths)?(?:/(?P<path>.*))?")
+_JOB_OUTPUT = re.compile(
+    r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths)?(?:/(?P<path>.*))?"
+)
 
 
 @dataclass(frozen=True)

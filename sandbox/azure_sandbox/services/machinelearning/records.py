@@ -157,7 +157,7 @@ class JobFailure(Exception):
 
     def document(self, location: str, now: float, correlation: str) -> Json:
         """The run-history error object that ``details.error`` carries."""
-        error = {
+        error: Json = {
             "code": self.code,
             "severity": None,
             "message": self.message,

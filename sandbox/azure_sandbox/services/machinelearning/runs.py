@@ -117,7 +117,9 @@ class Runs:
             " WHERE workspace=? AND run=? ORDER BY step, timestamp, sequence",
             (run.workspace, run.name),
         )
-        latest = {row[0]: dict(zip(("key", "value", "timestamp", "step"), row, strict=True)) for row in cursor}
+        latest = {
+            row[0]: dict(zip(("key", "value", "timestamp", "step"), row, strict=True)) for row in cursor
+        }
         return list(latest.values())
 
 

@@ -16,7 +16,7 @@ from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.operation import Caller, Surface, bearer_for
 from azure_sandbox.kernel.surfaces import MANAGEMENT_AUDIENCES, authorization_failed
-from azure_sandbox.services.machinelearning.records import Run, Workspace
+from azure_sandbox.services.machinelearning.records import Json, Run, Workspace
 
 ML_AUDIENCE = "https://ml.azure.com"
 RUN_TOKEN_LIFETIME = 7 * 86_400.0
@@ -54,11 +54,15 @@ def may_write(caller: Caller, run: Run) -> None:
     """
     if caller.kind != "run" or caller.claims["rootrunid"] in (run.name, run.root):
         return
-    raise AzureError(403, "UserError", f"The run token of {caller.claims['runid']} may not write to {run.name}.")
+    raise AzureError(
+        403, "UserError", f"The run token of {caller.claims['runid']} may not write to {run.name}."
+    )
 
 
 def _unauthorized(why: str) -> AzureError:
-    text = {"missing": "Authorization header is missing."}.get(why, f"Bearer token not provided or invalid: {why}.")
+    text = {"missing": "Authorization header is missing."}.get(
+        why, f"Bearer token not provided or invalid: {why}."
+    )
     return AzureError(401, "UserError", text, headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -79,10 +83,16 @@ def _render(error: AzureError, request: Request) -> Response:
     """Run history nests the error and tells where and when; MLflow has its own shape."""
     if request.scope["path"].lower().startswith("/mlflow/"):
         code = _MLFLOW_CODES.get(error.status, "INTERNAL_ERROR")
-        content = {"error_code": code, "message": error.message}
-        return JSONResponse(content, error.status, headers=error.headers)
-    content = {
-        "error": {"code": error.code, "message": error.message, "details": [], "innerError": None, **error.body},
+        plain = {"error_code": code, "message": error.message}
+        return JSONResponse(plain, error.status, headers=error.headers)
+    content: Json = {
+        "error": {
+            "code": error.code,
+            "message": error.message,
+            "details": [],
+            "innerError": None,
+            **error.body,
+        },
         "correlation": {"operation": None, "request": None},
         "componentName": "run-history",
     }

@@ -160,11 +160,18 @@ class Tracking:
             timestamp = int(entry.get("timestamp") or self._cloud.clock.time() * 1000)
             step = int(entry.get("step") or 0)
         except (TypeError, ValueError):
-            raise bad_request("UserError", f"Invalid metric {entry.get('key')!r}: value is a number.") from None
+            raise bad_request(
+                "UserError", f"Invalid metric {entry.get('key')!r}: value is a number."
+            ) from None
         if not isinstance(entry.get("key"), str) or not entry["key"]:
             raise bad_request("UserError", "Missing value for required parameter 'key'.")
         # SQLite has no NaN: it is kept as NULL, and spelled out again on the wire.
-        return {"key": entry["key"], "value": None if math.isnan(number) else number, "timestamp": timestamp, "step": step}
+        return {
+            "key": entry["key"],
+            "value": None if math.isnan(number) else number,
+            "timestamp": timestamp,
+            "step": step,
+        }
 
     def _holds(self, run: Run, group: str, key: str, operator: str, wanted: str) -> bool:
         actual = self._attribute(run, group, key)
@@ -183,19 +190,24 @@ class Tracking:
         if group.startswith("tag"):
             return {"mlflow.runName": run.display_name, **run.tags}.get(key)
         states = {ours: theirs for theirs, ours in _STATES.items()}
-        attributes = {"run_id": run.name, "run_name": run.display_name, "status": states.get(run.status, "RUNNING")}
+        attributes = {
+            "run_id": run.name,
+            "run_name": run.display_name,
+            "status": states.get(run.status, "RUNNING"),
+        }
         return attributes.get(key)
 
 
 def _compare(actual: Any, operator: str, wanted: Any) -> bool:
-    return {
+    held: dict[str, bool] = {
         "=": actual == wanted,
         "!=": actual != wanted,
         ">": actual > wanted,
         "<": actual < wanted,
         ">=": actual >= wanted,
         "<=": actual <= wanted,
-    }[operator]
+    }
+    return held[operator]
 
 
 def _conditions(text: str) -> list[tuple[str, str, str, str]]:
@@ -212,7 +224,9 @@ def _conditions(text: str) -> list[tuple[str, str, str, str]]:
 def _entries(document: Json, field: str) -> list[Json]:
     entries = document.get(field) or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise bad_request("UserError", f"Invalid value for parameter '{field}': a list of objects is expected.")
+        raise bad_request(
+            "UserError", f"Invalid value for parameter '{field}': a list of objects is expected."
+        )
     return entries
 
 

@@ -60,9 +60,7 @@ class _Routes:
     async def put(self, call: Call, workspace: Workspace) -> Response:
         params, document = call.params, await call.json()
         author = call.caller.object_id
-        resource, new = self._assets.put(
-            workspace, self._route, params["n"], params["v"], document, author
-        )
+        resource, new = self._assets.put(workspace, self._route, params["n"], params["v"], document, author)
         return JSONResponse(resource, 201 if new else 200)
 
     async def pending_upload(self, call: Call, workspace: Workspace) -> Response:

@@ -21,7 +21,9 @@ from azure_sandbox.services.machinelearning.views import run_details, run_docume
 _READ = "/experiments/runs/read"
 _WRITE = "/experiments/runs/write"
 _LARGEST_BATCH = 500
-_CLAUSE = re.compile(r"\(?\s*(?P<field>[\w/.\-]+)\s+(?P<op>eq|ne|ge|gt|le|lt)\s+(?P<value>\"[^\"]*\"|'[^']*'|[^\s()]+)\s*\)?")
+_CLAUSE = re.compile(
+    r"\(?\s*(?P<field>[\w/.\-]+)\s+(?P<op>eq|ne|ge|gt|le|lt)\s+(?P<value>\"[^\"]*\"|'[^']*'|[^\s()]+)\s*\)?"
+)
 
 
 def operations(service: MachineLearning) -> list[Operation]:
@@ -43,7 +45,9 @@ def operations(service: MachineLearning) -> list[Operation]:
             bind.region("GET", f"{run}/artifacts", routes.artifacts, "/metadata/artifacts/read"),
             bind.region("GET", f"{run}/artifacts/path", routes.artifacts, "/metadata/artifacts/read"),
             bind.region("GET", f"{run}/artifacts/contentinfo", routes.content, "/metadata/artifacts/read"),
-            bind.region("POST", f"{run}/artifacts/batch/metadata", routes.reserve, "/metadata/artifacts/write"),
+            bind.region(
+                "POST", f"{run}/artifacts/batch/metadata", routes.reserve, "/metadata/artifacts/write"
+            ),
         ]
     return found
 

@@ -208,7 +208,11 @@ class _Routes:
                 "computeLocation": self._cloud.location,
                 "provisioningState": "Succeeded",
                 "isAttachedCompute": False,
-                "properties": {"vmSize": "STANDARD_DS3_V2", "vmPriority": "Dedicated", "scaleSettings": scale},
+                "properties": {
+                    "vmSize": "STANDARD_DS3_V2",
+                    "vmPriority": "Dedicated",
+                    "scaleSettings": scale,
+                },
             },
         }
 

@@ -100,7 +100,7 @@ class Transfer:
                 kind = {"x-ms-blob-type": "BlockBlob"}
                 _raise_for(await self._http.put(url, headers={**headers, **kind}, content=first))
                 return
-            blocks = []
+            blocks: list[str] = []
             while first:
                 block = base64.b64encode(f"{len(blocks):08d}".encode()).decode()
                 blocks.append(block)
@@ -116,7 +116,9 @@ class Transfer:
         marker = ""
         while True:
             url, headers = self._address(location, "")
-            query = f"restype=container&comp=list&prefix={quote(prefix, safe='')}&marker={quote(marker, safe='')}"
+            query = (
+                f"restype=container&comp=list&prefix={quote(prefix, safe='')}&marker={quote(marker, safe='')}"
+            )
             response = await self._http.get(_with_query(url, query), headers=headers)
             _raise_for(response)
             page = ElementTree.fromstring(response.content)  # noqa: S314 - the sandbox's own answer
@@ -153,7 +155,9 @@ def _raise_for(response: httpx.Response) -> None:
         raise AccessDenied(text)
     if response.status_code == 404:
         raise NotThere(text)
-    raise JobFailure(f"Storage answered {response.status_code}: {text}", code="ServiceError", inner="StorageError")
+    raise JobFailure(
+        f"Storage answered {response.status_code}: {text}", code="ServiceError", inner="StorageError"
+    )
 
 
 def _error_text(response: httpx.Response) -> str:
