@@ -77,9 +77,9 @@ HEADERS = {
 Mutation = Callable[[random.Random, Wire], Wire]
 
 
-def spoiled(base: Wire, seed: int) -> Wire:
-    """One or two mutations of the request; the same for the same seed."""
-    chance = random.Random(f"{seed} {base.method} {base.host}{base.target}")
+def spoiled(base: Wire, name: str, seed: int) -> Wire:
+    """One or two mutations of the request; the same for the same name and seed."""
+    chance = random.Random(f"{seed} {name}")
     for mutate in chance.sample(MUTATIONS, chance.choice((1, 1, 2))):
         base = mutate(chance, base)
     return base
@@ -148,7 +148,7 @@ def _member(chance: random.Random, wire: Wire) -> Wire:
     """One member of the JSON body, at any depth, removed or replaced by something of another type."""
     try:
         document = json.loads(wire.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _raw_body(chance, wire)
     places = list(_places(document))
     if not places:
@@ -180,7 +180,7 @@ def _places(document: Any, above: tuple[Any, ...] = ()) -> Any:
 
 def _method(chance: random.Random, wire: Wire) -> Wire:
     return replace(
-        wire, method=chance.choice(("GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "QUUX"))
+        wire, method=chance.choice(("GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND"))
     )
 
 

@@ -55,7 +55,7 @@ _JOB = {
     "properties": {
         "jobType": "Command",
         "command": "true",
-        "environmentId": "{workspace}/environments/none/versions/1",
+        "environmentId": "{workspace}/environments/wire/versions/1",
     }
 }
 _CODE = {"properties": {"codeUri": "https://nightlyworkspace.blob.core.windows.net/azureml/none"}}
@@ -82,8 +82,14 @@ CONTROL_PLANE = {
         {"properties": {"image": "x"}},
     ),
     "read a datastore": _ml("GET", "/datastores/features", "datastores/read", role="Reader"),
-    "list a datastore's secrets": _ml(
-        "POST", "/datastores/workspaceblobstore/listSecrets", "datastores/listsecrets/action", {}
+    # Of the tests' own workspace, whose store has keys: the demo's has none to list.
+    "list a datastore's secrets": _arm(
+        "POST",
+        "https://management.azure.com{classic}/datastores/workspaceblobstore/listSecrets",
+        f"{_ML}/datastores/listsecrets/action",
+        _SCIENTIST,
+        "{classic}",
+        {},
     ),
     "register a model": _ml("PUT", "/models/wire-{unique}/versions/1", "models/versions/write", _MODEL),
     "list a model's versions": _ml("GET", "/models/wire/versions", "models/versions/read"),
@@ -128,7 +134,7 @@ CONTROL_PLANE = {
     ),
     "assign a role": _arm(
         "PUT",
-        "https://management.azure.com{vault}/providers/Microsoft.Authorization/roleAssignments/{assignment}",
+        "https://management.azure.com{vault}/providers/Microsoft.Authorization/roleAssignments/9a0c1c0e-6c0f-4b57-9b3a-3d7c1f7a2b10",
         f"{_AUTH}/roleAssignments/write",
         "Role Based Access Control Administrator",
         "{vault}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import uuid
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -129,8 +130,9 @@ def connections(sandbox: Sandbox) -> Iterator[Connections]:
 
 @pytest.fixture
 def request_of(sandbox: Sandbox, client: Client) -> Callable[[str], Wire]:
-    """A good request by its name, as somebody who may make it."""
+    """A good request by its name, as somebody who may make it; each test has a folder of its own."""
     values = {
+        "unique": uuid.uuid4().hex[:8],
         "subscription": f"/subscriptions/{sandbox.description['subscription_id']}",
         "group": sandbox.scope("classic"),
         "workspace": sandbox.workspace("classic"),
@@ -148,7 +150,7 @@ def request_of(sandbox: Sandbox, client: Client) -> Callable[[str], Wire]:
 
     def request_of(name: str) -> Wire:
         method, host, target, body = REQUESTS[name]
-        headers = dict(HEADERS.get(name, {}))
+        headers = {header: fill(value) for header, value in HEADERS.get(name, {}).items()}
         if host in AUDIENCES:
             who = "directory-admin" if host == GRAPH_HOST else "owner"
             headers |= client.bearer(who, AUDIENCES[host])
@@ -192,7 +194,7 @@ def test_spoiled_requests_are_answered_in_azures_error_shape(
     answer, body = connections.send(good)
     assert answer.status < 300 or (name == "a file's content" and answer.status == 416), body[:500]
     for seed in range(ROUNDS):
-        wire = spoiled(good, seed)
+        wire = spoiled(good, name, seed)
         check(wire, *connections.send(wire))
 
 

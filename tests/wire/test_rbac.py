@@ -44,7 +44,7 @@ class Azure:
         if request.prepared:
             self.put_file(self.fill(request.prepared, unique=unique))
         wire = json.dumps({"url": request.url, "body": _text(request.body), "headers": request.headers})
-        filled = json.loads(self.fill(wire, unique=unique, assignment=str(uuid.uuid4())))
+        filled = json.loads(self.fill(wire, unique=unique))
         headers = {**filled["headers"], **self.client.bearer(identity, request.resource)}
         if request.body is not None and not isinstance(request.body, bytes):
             headers["Content-Type"] = "application/json"
@@ -100,6 +100,7 @@ def azure(sandbox: Sandbox, client: Client) -> Azure:
         "subscription": subscription,
         "group": sandbox.scope("nightly"),
         "workspace": sandbox.workspace(),
+        "classic": sandbox.workspace("classic"),
         "lake": sandbox.scope("nightly", "Microsoft.Storage/storageAccounts", "nightlylake"),
         "vault": vault,
         "secret": f"{vault}/secrets/airflow-registry",
@@ -108,12 +109,13 @@ def azure(sandbox: Sandbox, client: Client) -> Azure:
         "version": secret["id"].rpartition("/")[2],
     }
     roles = {role["properties"]["roleName"]: role["id"] for role in definitions.json()["value"]}
-    job = {"properties": {"jobType": "Command", "command": "true", "environmentId": "none"}}
-    client.http.put(
-        f"https://management.azure.com{sandbox.workspace()}/jobs/wire-rbac?api-version=2024-10-01",
-        json=job,
-        headers=owner,
-    ).raise_for_status()
+    base = f"https://management.azure.com{sandbox.workspace()}"
+    environment = f"{sandbox.workspace()}/environments/wire/versions/1"
+    job = {"jobType": "Command", "command": "true", "environmentId": environment}
+    for path, properties in (("environments/wire/versions/1", {"image": "any"}), ("jobs/wire-rbac", job)):
+        url = f"{base}/{path}?api-version=2024-10-01"
+        put = client.http.put(url, json={"properties": properties}, headers=owner)
+        assert put.status_code == 201, put.text
     return Azure(sandbox, client, names, roles)
 
 
@@ -168,7 +170,8 @@ def assert_azures_words(azure: Azure, refused: httpx.Response, identity: str, re
 
 
 def test_rbac_the_table_holds_both_planes_and_every_identity_of_the_demo(sandbox: Sandbox) -> None:
-    outside = {"owner", "scientist", "directory-admin", "run-classic"}
+    # The tests' own, and the workspaces' system-assigned identities.
+    outside = {"owner", "scientist", "directory-admin", "run-classic", "nightly", "classic"}
     assert set(sandbox.description["principals"]) - outside == set(ALLOWED)
     assert all(set(names) <= set(REQUESTS) for names in ALLOWED.values())
     assert len(PERMITTED) > 40
