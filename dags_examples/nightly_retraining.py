@@ -18,11 +18,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from airflow.sdk import DAG, Param, task
+
+from airflow_provider_azureml.hooks.lake import AzureDataLakeHook
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.model import AzureMLRegisterModelOperator
 from airflow_provider_azureml.operators.rotation import AzureMLRotateSecretOperator
-
-from airflow_provider_azureml.hooks.lake import AzureDataLakeHook
 
 JOBS = Path(__file__).parent / "jobs"
 LAKE = "azureml://datastores"

@@ -25,7 +25,7 @@ from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, empty_on_head
 from azure_sandbox.kernel.operation import PUBLIC, Call, Router, Surface
 from azure_sandbox.kernel.service import Service
-from azure_sandbox.services import arm, entra, graph, imds, keyvault, oidc
+from azure_sandbox.services import arm, entra, graph, imds, keyvault, machinelearning, oidc, storage
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,9 @@ SERVICES: tuple[Callable[[Cloud], Service], ...] = (
     entra.service,
     imds.service,
     graph.service,
+    storage.service,
     keyvault.service,
+    machinelearning.service,
     arm.service,
 )
 
