@@ -64,9 +64,8 @@ def create_services(cloud: Cloud, document: seed.Seed) -> list[Service]:
     return services
 
 
-def create_app(cloud: Cloud, services: list[Service]) -> ASGIApp:
+def create_app(cloud: Cloud, services: list[Service], requests: RequestLog) -> ASGIApp:
     router = Router([operation for service in services for operation in service.operations])
-    requests = RequestLog(cloud.data / "requests.jsonl")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -154,3 +153,6 @@ class RequestLog:
         }
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()

@@ -123,18 +123,18 @@ class ConnectProtocol(asyncio.Protocol):
 
     async def _start_tls(self) -> None:
         transport = cast("asyncio.Transport", self._transport)
-        protocol = self._http_protocol()
+        early = EarlyBytes()
         transport.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
         try:
             secure = await asyncio.get_running_loop().start_tls(
-                transport, protocol, self._context, server_side=True
+                transport, early, self._context, server_side=True
             )
         except (OSError, ssl.SSLError) as error:
             # A client that does not trust the CA hangs up here: that is its error to report.
             log.info("TLS handshake ended: %s", error)
             return
         if secure is not None:
-            protocol.connection_made(secure)
+            early.hand_over(secure, self._http_protocol())
 
     def _serve_plain(self) -> None:
         """Hand the connection over as it is; the absolute-form target becomes a path."""
@@ -154,3 +154,21 @@ class ConnectProtocol(asyncio.Protocol):
         head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
         transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
         transport.close()
+
+
+class EarlyBytes(asyncio.Protocol):
+    """Stands in while the handshake ends: a quick client's request may come before the HTTP protocol
+    knows its transport."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes += data
+
+    def hand_over(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
+        """Give the connection, and what it already brought, to its real protocol."""
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if self._bytes:
+            protocol.data_received(self._bytes)

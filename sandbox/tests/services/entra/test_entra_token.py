@@ -11,12 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
 from azure_sandbox.kernel.clock import ManualClock
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.ports import Registry
-from conftest import Sandbox
-from joserfc import jwt
-from joserfc.jwk import KeySet
+from azure_sandbox.testing import Sandbox
 
 LOGIN = "https://login.microsoftonline.com"
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
