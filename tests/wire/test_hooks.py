@@ -30,7 +30,13 @@ def found(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
     }
-    done = subprocess.run([sys.executable, "-X", "dev", str(SCRIPT)], env=environment, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", str(SCRIPT)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
     assert done.returncode == 0, done.stderr[-6000:]
     assert "unclosed" not in done.stderr.lower()
     result: dict[str, Any] = json.loads(done.stdout.rpartition("FOUND ")[2])
@@ -88,4 +94,3 @@ def test_a_cancel_that_is_waited_for_ends_the_job(found: dict[str, Any]) -> None
 
 def test_an_event_loop_asks_for_many_jobs_in_one_call_and_shares_its_session(found: dict[str, Any]) -> None:
     assert found["flows"]["batch"] == {"known": True, "unknown": "NotFoundError", "many": 1}
-

@@ -36,7 +36,11 @@ def identities() -> dict[str, Any]:
     found = {}
     for name in CONNECTIONS:
         who = AzureMLHook(name).identity()
-        found[name] = {"object_id": who.object_id, "client_id": who.app_id, "works": AzureMLHook(name).test_connection()[0]}
+        found[name] = {
+            "object_id": who.object_id,
+            "client_id": who.app_id,
+            "works": AzureMLHook(name).test_connection()[0],
+        }
     return found
 
 
@@ -76,7 +80,10 @@ def vault() -> dict[str, Any]:
 
 
 def flows(folder: Path) -> dict[str, Any]:
-    hook, name = AzureMLHook("azureml_train", "11111111-2222-3333-4444-555555555555"), f"hooks-{os.getpid()}-0"
+    hook, name = (
+        AzureMLHook("azureml_train", "11111111-2222-3333-4444-555555555555"),
+        f"hooks-{os.getpid()}-0",
+    )
     code = folder / "code"
     code.mkdir()
     (code / "main.py").write_text(f"print('{name}')\n")
@@ -114,7 +121,7 @@ async def watch(name: str) -> dict[str, Any]:
         states = await hook.arun(run_history.status_batch(workspace, [name, "no-such-job"]))
         many = await asyncio.gather(*(hook.arun(job.get(workspace, name)) for _ in range(20)))
     return {
-        "known": isinstance(states[name], str) and states[name] == many[-1].status or str(states[name]),
+        "known": (isinstance(states[name], str) and states[name] == many[-1].status) or str(states[name]),
         "unknown": type(states["no-such-job"]).__name__,
         "many": len({item.name for item in many}),
     }
@@ -122,5 +129,10 @@ async def watch(name: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        found = {"identities": identities(), "lake": lake(Path(scratch)), "vault": vault(), "flows": flows(Path(scratch))}
+        found = {
+            "identities": identities(),
+            "lake": lake(Path(scratch)),
+            "vault": vault(),
+            "flows": flows(Path(scratch)),
+        }
     sys.__stdout__.write("\nFOUND " + json.dumps(found) + "\n")

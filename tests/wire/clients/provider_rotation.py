@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run of the rotation operator, killed after its n-th change when asked so; then a look around.
+"""One run of the rotation operator, killed after its n-th change when asked so; with a look around before and after.
 
 Arguments: name of the run, number of changes after which the process kills itself (0: never).
 """
@@ -18,6 +18,7 @@ from typing import Any
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.service_principal_secret import RotationWorld
 from airflow_provider_azureml.operators.rotation import AzureMLRotateSecretOperator
+from airflow_provider_azureml.rest.graph import NewPassword
 from airflow_provider_azureml.rotation.plan import PREFIX, order
 
 CHANGES = ("add_password", "publish", "disable", "remove_password")
@@ -35,6 +36,9 @@ class Doomed(RotationWorld):
     def _and_die(self, change: Callable[..., Any]) -> Callable[..., Any]:
         def changed(*args: Any) -> Any:
             result = change(*args)
+            if isinstance(result, NewPassword):  # for the test, which looks for it in everything we said
+                with open(os.environ["SECRETS_FILE"], "a") as file:
+                    file.write(result.secret + "\n")
             Doomed.left -= 1
             if Doomed.left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -73,8 +77,9 @@ def main(run: str, kill_after: int) -> None:
     )
     Doomed.left = kill_after
     ti = SimpleNamespace(dag_id="d", run_id=run, task_id="rotate", map_index=-1, start_date=None)
-    result = operator.execute({"ti": ti}) if run != "look" else None
-    found = {"result": result, "state": look(operator._world())}
+    before = look(operator._world())
+    result = operator.execute({"ti": ti})
+    found = {"before": before, "result": result, "state": look(operator._world())}
     sys.__stdout__.write("\nFOUND " + json.dumps(found) + "\n")
 
 
