@@ -10,13 +10,13 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.service_principal_secret import RotationWorld
+from airflow_provider_azureml.operators import rotating
 from airflow_provider_azureml.operators.rotation import AzureMLRotateSecretOperator
 from airflow_provider_azureml.rest.graph import NewPassword
 from airflow_provider_azureml.rotation.plan import PREFIX, order
@@ -47,13 +47,6 @@ class Doomed(RotationWorld):
         return changed
 
 
-class Operator(AzureMLRotateSecretOperator):
-    """The real operator in that world."""
-
-    def _world(self) -> RotationWorld:
-        return Doomed(self.hook, self.application_id, self.secret_name, time.sleep)
-
-
 def look(world: RotationWorld) -> dict[str, Any]:
     """What is true now: does the latest enabled version log in, and what of ours is alive?"""
     latest = world.latest()
@@ -67,7 +60,7 @@ def look(world: RotationWorld) -> dict[str, Any]:
 
 
 def main(run: str, kill_after: int) -> None:
-    operator = Operator(
+    operator = AzureMLRotateSecretOperator(
         task_id="rotate",
         azureml_conn_id="azureml_rotation",
         application_id=os.environ["AIRFLOW_VAR_REGISTRY_CLIENT_ID"],
@@ -76,10 +69,11 @@ def main(run: str, kill_after: int) -> None:
         poll_interval=0.3,
     )
     Doomed.left = kill_after
+    rotating.RotationWorld = Doomed  # type: ignore[misc]
     ti = SimpleNamespace(dag_id="d", run_id=run, task_id="rotate", map_index=-1, start_date=None)
-    before = look(operator._world())
+    before = look(rotating.make_world(operator))
     result = operator.execute({"ti": ti})
-    found = {"before": before, "result": result, "state": look(operator._world())}
+    found = {"before": before, "result": result, "state": look(rotating.make_world(operator))}
     sys.__stdout__.write("\nFOUND " + json.dumps(found) + "\n")
 
 
