@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.identity import MANAGED_IDENTITY, Certificate, FederatedCredential, Identity
 from azure_sandbox.kernel.ports import AssertionIssuers, Registry
-from azure_sandbox.kernel.tokens import InvalidToken, unverified_claims
+from azure_sandbox.kernel.tokens import InvalidToken
 from azure_sandbox.services.entra import errors
 
 _SKEW = 300
@@ -35,18 +34,25 @@ class Assertion:
     token: str
     header: dict[str, Any]
     claims: dict[str, Any]
+    signed: bytes
+    signature: bytes
 
     @classmethod
     def parse(cls, token: str) -> Assertion:
-        """:raises azure_sandbox.kernel.errors.AzureError: AADSTS50027 where it is no JWT"""
+        """Padding is tolerated, as Entra does: azure-identity's async certificate credential pads.
+
+        :raises azure_sandbox.kernel.errors.AzureError: AADSTS50027 where it is no JWT
+        """
+        signed, _, signature = token.rpartition(".")
+        header, _, payload = signed.partition(".")
         try:
-            claims = unverified_claims(token)
-            header = json.loads(_unpadded(token.partition(".")[0]))
-        except (InvalidToken, ValueError, RecursionError):
+            parts = [json.loads(_decoded(part)) for part in (header, payload)]
+            proof = _decoded(signature)
+        except (ValueError, RecursionError):
             raise errors.malformed_assertion() from None
-        if not isinstance(header, dict):
+        if not all(isinstance(part, dict) for part in parts):
             raise errors.malformed_assertion()
-        return cls(token, header, claims)
+        return cls(token, parts[0], parts[1], signed.encode(), proof)
 
     def claim(self, name: str) -> str:
         value = self.claims.get(name)
@@ -81,11 +87,8 @@ def _check_certificate(cloud: Cloud, identity: Identity, assertion: Assertion) -
     certificate = next((c for c in identity.certificates if _is_signer(c, assertion.header)), None)
     if certificate is None:
         raise errors.bad_signature("The key was not found.")
-    key = RSAKey.import_key(_public_key(certificate))
-    try:
-        jwt.decode(assertion.token, key, algorithms=["RS256", "PS256"])
-    except (JoseError, ValueError, TypeError):
-        raise errors.bad_signature("The key was found, but the signature is wrong.") from None
+    if not _is_signed(certificate, assertion):
+        raise errors.bad_signature("The key was found, but the signature is wrong.")
     _check_times(cloud, assertion)
     realm = f"https://login.microsoftonline.com/{cloud.tenant_id}/"
     if not any(audience.startswith(realm) for audience in assertion.audiences):
@@ -141,17 +144,31 @@ def _is_signer(certificate: Certificate, header: dict[str, Any]) -> bool:
     der = base64.b64decode(certificate.der)
     # SHA-1 is what the header "x5t" is (RFC 7515 4.1.7); it names the key, it does not prove anything.
     prints = {"x5t": hashlib.sha1(der, usedforsecurity=False), "x5t#S256": hashlib.sha256(der)}
-    return any(_encoded(digest.digest()) == header.get(name) for name, digest in prints.items())
+    named = {name: str(header.get(name, "")).rstrip("=") for name in prints}
+    return any(_encoded(digest.digest()) == named[name] for name, digest in prints.items())
 
 
-def _public_key(certificate: Certificate) -> bytes:
-    loaded = x509.load_der_x509_certificate(base64.b64decode(certificate.der))
-    return loaded.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+def _is_signed(certificate: Certificate, assertion: Assertion) -> bool:
+    key = x509.load_der_x509_certificate(base64.b64decode(certificate.der)).public_key()
+    scheme = _SCHEMES.get(str(assertion.header.get("alg")))
+    if scheme is None or not isinstance(key, rsa.RSAPublicKey):
+        return False
+    try:
+        key.verify(assertion.signature, assertion.signed, scheme, hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+_SCHEMES: dict[str, padding.AsymmetricPadding] = {
+    "RS256": padding.PKCS1v15(),
+    "PS256": padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH),
+}
 
 
 def _encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _unpadded(text: str) -> bytes:
+def _decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
