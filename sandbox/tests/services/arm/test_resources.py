@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Sandbox, serving
+from harness import Sandbox, serving
 
 from azure_sandbox.app import create_cloud, create_services
 from azure_sandbox.kernel.clock import ManualClock

@@ -17,10 +17,10 @@ from azure.identity import (
     WorkloadIdentityCredential,
 )
 from azure.identity import aio as identity_aio
-from conftest import Sandbox
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from harness import Sandbox
 
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.ports import Registry

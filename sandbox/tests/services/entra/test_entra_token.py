@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Sandbox
+from harness import Sandbox
 from joserfc import jwt
 from joserfc.jwk import KeySet
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Sandbox
+from harness import Sandbox
 
 from azure_sandbox.kernel.clock import ManualClock
 from azure_sandbox.kernel.cloud import stable_guid

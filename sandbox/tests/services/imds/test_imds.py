@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from conftest import Sandbox
+from harness import Sandbox
 
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.ports import Registry

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import Sandbox
+from harness import Sandbox
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
