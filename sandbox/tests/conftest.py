@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Running sandboxes as fixtures."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

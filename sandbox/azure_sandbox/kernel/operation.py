@@ -86,7 +86,7 @@ class Call:
 
         :raises AzureError: 400 InvalidRequestContent where it is not a JSON object
         """
-        body = await self.request.body()
+        body = await self._body()
         try:
             content = json.loads(body or b"{}", parse_constant=_not_json, parse_float=_finite)
             if b"\\ud" in body.lower():
