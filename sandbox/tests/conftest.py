@@ -91,3 +91,14 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
             return stack.enter_context(serving(tmp_path / "cloud", seed, clock))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sandbox]]:
+    """``serve`` for a module's tests to share: starting a sandbox costs more than most of them."""
+    with ExitStack() as stack:
+
+        def start(seed: dict[str, Any], clock: Clock | None = None) -> Sandbox:
+            return stack.enter_context(serving(tmp_path_factory.mktemp("cloud"), seed, clock))
+
+        yield start
