@@ -25,11 +25,21 @@ from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, empty_on_head
 from azure_sandbox.kernel.operation import PUBLIC, Call, Router, Surface
 from azure_sandbox.kernel.service import Service
+from azure_sandbox.services import arm, entra, graph, imds, keyvault, machinelearning, oidc, storage
 
 log = logging.getLogger(__name__)
 
 #: What this sandbox runs; the order is the order of seeding (principals before their grants).
-SERVICES: tuple[Callable[[Cloud], Service], ...] = ()
+SERVICES: tuple[Callable[[Cloud], Service], ...] = (
+    oidc.service,
+    entra.service,
+    imds.service,
+    graph.service,
+    storage.service,
+    keyvault.service,
+    machinelearning.service,
+    arm.service,
+)
 
 
 def create_cloud(data: Path, document: seed.Seed, clock: Clock | None = None) -> Cloud:

@@ -8,6 +8,7 @@ whom it is open to.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -83,18 +84,34 @@ class Call:
         """
         body = await self.request.body()
         try:
-            content = json.loads(body or b"{}")
+            content = json.loads(body or b"{}", parse_constant=_not_json, parse_float=_finite)
+            if b"\\ud" in body.lower():
+                # A lone surrogate is no text: nothing could ever send it back.
+                json.dumps(content, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise AzureError(
                 400,
                 "InvalidRequestContent",
-                f"The request content was invalid and could not be deserialized: '{error}'.",
+                f"The request content was invalid and could not be deserialized: '{_printable(error)}'.",
             ) from None
         if not isinstance(content, dict):
             raise AzureError(
                 400, "InvalidRequestContent", "The request content was invalid: a JSON object is expected."
             )
         return content
+
+
+def _not_json(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _not_json(text)
+
+
+def _printable(error: Exception) -> str:
+    return str(error).encode("ascii", "backslashreplace").decode()
 
 
 Handler = Callable[[Call], Awaitable[Response]]
