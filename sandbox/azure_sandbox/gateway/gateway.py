@@ -76,6 +76,11 @@ class Gateway:
         await asyncio.sleep(0)
         for task in list(self._state.tasks):
             task.cancel()
+        # A peer that does not answer our goodbye would keep its connection open after the loop's end.
+        for connection in list(self._state.connections):
+            if isinstance(connection, HttpProtocol):
+                connection.transport.abort()
+        await asyncio.sleep(0.01)
 
     def _http_protocol(self) -> HttpProtocol:
         return HttpProtocol(config=self._config, server_state=self._state, app_state={})
