@@ -76,36 +76,12 @@ class Gateway:
         await asyncio.sleep(0)
         for task in list(self._state.tasks):
             task.cancel()
-        # A peer that does not answer our goodbye would keep its connection open after the loop's end.
-        for connection in list(self._state.connections):
-            if isinstance(connection, HttpProtocol):
-                connection.transport.abort()
-        await asyncio.sleep(0.01)
 
-    def _http_protocol(self) -> HttpProtocol:
-        return HttpProtocol(config=self._config, server_state=self._state, app_state={})
+    def _http_protocol(self) -> HttpToolsProtocol:
+        return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})
 
     def _connect_protocol(self) -> ConnectProtocol:
         return ConnectProtocol(self._names, self._context, self._http_protocol)
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, able to wait: ``start_tls`` may deliver the first request of a quick client
-    before it returns the transport that ``connection_made`` needs."""
-
-    _early = b""
-
-    def data_received(self, data: bytes) -> None:
-        if self.transport is None:
-            self._early += data
-        else:
-            super().data_received(data)
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        early, self._early = self._early, b""
-        if early:
-            self.data_received(early)
 
 
 class ConnectProtocol(asyncio.Protocol):
@@ -147,18 +123,18 @@ class ConnectProtocol(asyncio.Protocol):
 
     async def _start_tls(self) -> None:
         transport = cast("asyncio.Transport", self._transport)
-        protocol = self._http_protocol()
+        waiting = _EarlyBytes()
         transport.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
         try:
             secure = await asyncio.get_running_loop().start_tls(
-                transport, protocol, self._context, server_side=True
+                transport, waiting, self._context, server_side=True
             )
         except (OSError, ssl.SSLError) as error:
             # A client that does not trust the CA hangs up here: that is its error to report.
             log.info("TLS handshake ended: %s", error)
             return
         if secure is not None:
-            protocol.connection_made(secure)
+            waiting.hand_over(secure, self._http_protocol())
 
     def _serve_plain(self) -> None:
         """Hand the connection over as it is; the absolute-form target becomes a path."""
@@ -178,3 +154,28 @@ class ConnectProtocol(asyncio.Protocol):
         head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
         transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
         transport.close()
+
+
+class _EarlyBytes(asyncio.Protocol):
+    """Keeps what a client sends in one breath with the end of its handshake.
+
+    ``start_tls`` may deliver it before it returns, when uvicorn's protocol has no connection yet.
+    """
+
+    def __init__(self) -> None:
+        self._received = b""
+        self._lost = False
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+
+    def hand_over(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
+        if self._lost:
+            return
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if self._received:
+            protocol.data_received(self._received)
