@@ -130,7 +130,7 @@ def test_deleting_a_directory_takes_all_below_it(client: FileSystemClient) -> No
 async def test_the_async_client_does_the_same(storage: StorageCloud, filesystem: str) -> None:
     async with (
         storage.async_credential() as credential,
-        AsyncDataLakeServiceClient(URL, credential) as service,
+        AsyncDataLakeServiceClient(URL, credential, connection_verify=storage.authority) as service,
     ):
         files = service.get_file_system_client(filesystem)
         file = files.get_file_client("x/y")

@@ -72,6 +72,11 @@ class StorageCloud:
     def async_credential(self, principal: str = "owner") -> AsyncCredential:
         return AsyncCredential(self.sandbox, principal)
 
+    @property
+    def authority(self) -> str:
+        """For aiohttp, which reads the environment's CA when it is first imported, not when used."""
+        return self.sandbox.environment["SSL_CERT_FILE"]
+
     def send(self, method: str, url: str, principal: str | None = "owner", **options: Any) -> Any:
         """One raw request; ``url`` begins with ``dfs:/`` or ``blob:/``."""
         service, _, rest = url.partition(":")
