@@ -84,9 +84,10 @@ class Call:
     async def json(self) -> dict[str, Any]:
         """The body as an object; an empty body is ``{}``.
 
-        :raises AzureError: 400 InvalidRequestContent where it is not a JSON object
+        :raises AzureError: 400 InvalidRequestContent where it is not a JSON object, 413 where it is
+            larger than Azure Resource Manager takes
         """
-        body = await self.request.body()
+        body = await self._body()
         try:
             content = json.loads(body or b"{}", parse_constant=_not_json, parse_float=_finite)
             if b"\\ud" in body.lower():

@@ -157,9 +157,9 @@ class Tracking:
         try:
             number = _NUMBERS.get(value) if isinstance(value, str) else None
             number = number if number is not None else float(value)  # type: ignore[arg-type]
-            timestamp = int(entry.get("timestamp") or self._cloud.clock.time() * 1000)
-            step = int(entry.get("step") or 0)
-        except (TypeError, ValueError):
+            timestamp = _int64(entry.get("timestamp") or self._cloud.clock.time() * 1000)
+            step = _int64(entry.get("step") or 0)
+        except (TypeError, ValueError, OverflowError):
             raise bad_request(
                 "UserError", f"Invalid metric {entry.get('key')!r}: value is a number."
             ) from None
@@ -233,3 +233,10 @@ def _entries(document: Json, field: str) -> list[Json]:
 def _pairs(entries: object) -> dict[str, str]:
     pairs = _entries({"pairs": entries}, "pairs")
     return {str(entry.get("key")): str(entry.get("value")) for entry in pairs if entry.get("key")}
+
+
+def _int64(value: Any) -> int:
+    """:raises OverflowError: for what no database column holds"""
+    number = int(value)
+    number.to_bytes(8, "big", signed=True)
+    return number
