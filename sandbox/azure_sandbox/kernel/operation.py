@@ -81,6 +81,18 @@ class Call:
         """The decoded path."""
         return str(self.request.scope["path"])
 
+    async def _body(self) -> bytes:
+        body = bytearray()
+        async for chunk in self.request.stream():
+            body += chunk
+            if len(body) > _LARGEST_DOCUMENT:
+                raise AzureError(
+                    413,
+                    "RequestContentTooLarge",
+                    "The request content size exceeds the maximum size of 4 MB.",
+                )
+        return bytes(body)
+
     async def json(self) -> dict[str, Any]:
         """The body as an object; an empty body is ``{}``.
 
@@ -117,18 +129,6 @@ def _finite(text: str) -> float:
 
 def _printable(error: Exception) -> str:
     return str(error).encode("ascii", "backslashreplace").decode()
-
-    async def _body(self) -> bytes:
-        body = bytearray()
-        async for chunk in self.request.stream():
-            body += chunk
-            if len(body) > _LARGEST_DOCUMENT:
-                raise AzureError(
-                    413,
-                    "RequestContentTooLarge",
-                    "The request content size exceeds the maximum size of 4 MB.",
-                )
-        return bytes(body)
 
 
 Handler = Callable[[Call], Awaitable[Response]]
