@@ -32,5 +32,5 @@ prerequisites:
 $(VENV)/installed: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[demo,dev]' --editable ./sandbox
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group demo --group dev --editable . --editable ./sandbox
 	touch $@

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -82,34 +83,26 @@ class Processes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._memory.stop()
+        leaders = {process.pid for process in self._started.values()}
         family = psutil.Process().children(recursive=True)
-        for process in self._started.values():
-            _signal_group(process.pid, signal.SIGTERM)
-        _wait_gone(family, TERM_SECONDS)
-        for process in self._started.values():
-            _signal_group(process.pid, signal.SIGKILL)
-        for one in psutil.wait_procs(family, timeout=0)[1]:
-            _kill(one)
+        _signal(leaders, family, signal.SIGTERM)
+        psutil.wait_procs(family, timeout=TERM_SECONDS)
+        _signal(leaders, family, signal.SIGKILL)
+        psutil.wait_procs(family, timeout=TERM_SECONDS)
         for process in self._started.values():
             process.wait()
 
 
-def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return  # it ended by itself, and so did all of its group
-
-
-def _kill(process: psutil.Process) -> None:
-    try:
-        process.kill()
-    except psutil.NoSuchProcess:
-        return
-
-
-def _wait_gone(family: list[psutil.Process], seconds: float) -> None:
-    psutil.wait_procs(family, timeout=seconds)
+def _signal(leaders: Collection[int], family: Collection[psutil.Process], number: signal.Signals) -> None:
+    """Signal each group through its leader, and once: a second polite request makes Airflow's
+    components leave their children behind. Then whoever left those groups."""
+    for leader in leaders:
+        with suppress(ProcessLookupError):
+            os.killpg(leader, number)
+    for process in family:
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(process.pid) not in leaders:
+                process.send_signal(number)
 
 
 class MemoryWatch(threading.Thread):

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every difference between Airflow 2.11 and 3.x, so that no other file asks for the version.
+
+Cheap to import at DAG parse: only base classes and exceptions are loaded here, the rest on use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+try:  # Airflow 3
+    from airflow.sdk import BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator
+except ImportError:  # Airflow 2.11
+    from airflow.hooks.base import BaseHook
+    from airflow.models.baseoperator import BaseOperator
+    from airflow.models.baseoperatorlink import BaseOperatorLink
+    from airflow.sensors.base import BaseSensorOperator
+
+try:  # Airflow 3.1 and later
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowSkipException,
+        TaskDeferred,
+    )
+except ImportError:
+    from airflow.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowSkipException,
+        TaskDeferred,
+    )
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+else:
+    Context = dict
+
+__all__ = [
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowSkipException",
+    "BaseHook",
+    "BaseOperator",
+    "BaseOperatorLink",
+    "BaseSensorOperator",
+    "BaseTrigger",
+    "Context",
+    "TaskDeferred",
+    "TriggerEvent",
+    "aget_connection",
+    "mask_secret",
+    "xcom_value",
+]
+
+
+def mask_secret(secret: str) -> None:
+    """Keep a secret that was fetched or minted at run time out of every task log."""
+    try:
+        from airflow.sdk.log import mask_secret as mask
+    except ImportError:
+        from airflow.utils.log.secrets_masker import mask_secret as mask
+    mask(secret)
+
+
+async def aget_connection(conn_id: str) -> Any:
+    """Return an Airflow Connection without blocking the event loop of a triggerer.
+
+    `BaseHook.aget_connection` exists from 3.1 on; before, the lookup runs in a thread.
+    """
+    if hasattr(BaseHook, "aget_connection"):
+        return await BaseHook.aget_connection(conn_id)
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(BaseHook.get_connection)(conn_id)
+
+
+def xcom_value(ti_key: Any, key: str) -> Any:
+    """Return what an operator link finds in XCom, None when there is nothing."""
+    try:
+        from airflow.sdk.execution_time.xcom import XCom
+    except ImportError:
+        from airflow.models.xcom import XCom
+    return XCom.get_value(ti_key=ti_key, key=key)
+
+
+HAS_TRIGGER_ON_KILL = hasattr(BaseTrigger, "on_kill")  # 3.3 and later
+
+
+def configured(section: str, key: str) -> str:
+    """A setting of airflow.cfg, empty when it is not set."""
+    from airflow.configuration import conf
+
+    return str(conf.get(section, key, fallback="") or "").strip()
+
+
+async def is_still_deferred(ti: Any) -> bool:
+    """Whether Airflow still waits for the trigger of this task instance (asked inside a triggerer).
+
+    Airflow 3.3 calls `on_kill` on healthy triggers after a take-over, and cancels them on every
+    version when it shuts down: only the task's state tells a kill from that (facts: airflow.md 1.7).
+    """
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(_task_state)(ti) == "deferred"
+
+
+def _task_state(ti: Any) -> str | None:
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    except ImportError:
+        return _task_state_from_database(ti)
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    )
+    key = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+    state = states.get(ti.run_id, {}).get(key)
+    return None if state is None else str(getattr(state, "value", state))
+
+
+def _task_state_from_database(ti: Any) -> str | None:
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+        found = session.query(TaskInstance).filter_by(**key).one_or_none()
+        return None if found is None else found.state
