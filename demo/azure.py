@@ -89,9 +89,15 @@ class Arm:
         address = f"https://login.microsoftonline.com/{self._azure.tenant_id}/oauth2/v2.0/token"
         return str(_checked(self._http.post(address, data=form))["access_token"])
 
-    def get(self, path: str, **query: str) -> dict[str, Any]:
-        """:raises DemoFailed: with Azure's own words, where the answer is not a success"""
-        return _checked(self._http.get(ARM + path, params=query, headers=self._headers))
+    def get(self, path: str, missing: dict[str, Any] | None = None, **query: str) -> dict[str, Any]:
+        """The answer; ``missing``, where it is given, stands for a 404.
+
+        :raises DemoFailed: with Azure's own words, where the answer is not a success
+        """
+        response = self._http.get(ARM + path, params=query, headers=self._headers)
+        if response.status_code == 404 and missing is not None:
+            return missing
+        return _checked(response)
 
     def put(self, path: str, body: Mapping[str, Any], **query: str) -> dict[str, Any]:
         """:raises DemoFailed: with Azure's own words, where the answer is not a success"""

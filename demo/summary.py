@@ -120,7 +120,11 @@ def short_scope(scope: str) -> str:
 
 
 def _model(model: Mapping[str, Any]) -> str:
-    return f"Model: {json.dumps(model)}"
+    found, rival = f"{model['metric']} = {model['value']:.3f}", model["champion"]
+    against = f"version {rival['version']} with {rival['value']:.3f}" if rival else "no champion so far"
+    if model["registered"]:
+        return f"Model: {model['name']} version {model['version']} registered, {found}; against {against}"
+    return f"Model: nothing registered, {found} does not beat the champion: {model['name']} {against}"
 
 
 def _table(rows: Iterable[Row]) -> str:
@@ -139,8 +143,9 @@ def _lines(task: str, who: str, roles: list[str]) -> list[tuple[str, str, str]]:
 
 
 def _denial(denial: Mapping[str, Any]) -> str:
-    lines = [
-        textwrap.fill(str(text), WIDTH, initial_indent="  ", subsequent_indent="  ")
-        for text in denial.values()
-    ]
-    return "\n".join(["Denied, as it should be:", *lines])
+    lines = ["Denied, as it must be: the train identity tried to write to features"]
+    for title in ("refusal", "cause", "mend"):
+        lines.append(
+            textwrap.fill(f"{title}: {denial[title]}", WIDTH, initial_indent="  ", subsequent_indent="    ")
+        )
+    return "\n".join(lines)
