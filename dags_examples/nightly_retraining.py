@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Param, task
-from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
-from airflow_provider_azureml.operators.model import AzureMLRegisterModelOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow_provider_azureml.operators.rotation import AzureMLRotateSecretOperator
 
+from airflow_provider_azureml.access.diagnose import diagnose
 from airflow_provider_azureml.hooks.lake import AzureDataLakeHook
+from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
+from airflow_provider_azureml.operators.model import AzureMLRegisterModelOperator
 
 JOBS = Path(__file__).parent / "jobs"
 LAKE = "azureml://datastores"
@@ -81,7 +83,7 @@ with DAG(
     rotate_secret = AzureMLRotateSecretOperator(
         task_id="rotate_secret",
         azureml_conn_id="azureml_rotation",
-        client_id="{{ var.value.registry_client_id }}",
+        application_id="{{ var.value.registry_client_id }}",
         secret_name="airflow-registry",  # noqa: S106 - the name of a secret is none
         overlap=30,
         deferrable=True,

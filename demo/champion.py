@@ -17,7 +17,7 @@ def plant(azure: Azure, value: float) -> str:
     """
     arm = azure.arm("model-steward")
     versions = f"{azure.workspace}/models/{MODEL}/versions"
-    taken = [int(item["name"]) for item in arm.get(versions, missing={"value": []}, **_VERSION)["value"]]
+    taken = [int(item["name"]) for item in arm.get(versions, _VERSION, missing={"value": []})["value"]]
     number = max(taken, default=0) + 1
     properties = {
         "modelType": "custom_model",
@@ -25,5 +25,5 @@ def plant(azure: Azure, value: float) -> str:
         "description": "Registered by hand",
         "tags": {METRIC: repr(value)},
     }
-    arm.put(f"{versions}/{number}", {"properties": properties}, **_VERSION)
+    arm.put(f"{versions}/{number}", _VERSION, {"properties": properties})
     return f"{MODEL} version {number} with {METRIC} = {value:g}"

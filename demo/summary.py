@@ -78,7 +78,7 @@ def _run_identity(arm: Arm, azure: Azure, roles: Roles, job: str | None) -> tupl
     """Whom a job ran as, from the job itself."""
     if job is None:
         return "", []
-    body = arm.get(f"{azure.workspace}/jobs/{job}", **{"api-version": "2024-10-01"})
+    body = arm.get(f"{azure.workspace}/jobs/{job}", {"api-version": "2024-10-01"})
     client_id = body["properties"]["identity"]["clientId"]
     for name, ids in azure.principals.items():
         if ids["client_id"] == client_id:
@@ -97,13 +97,13 @@ class Roles:
     def of(self, object_id: str) -> list[str]:
         """``<role> on <scope>`` for each assignment of a principal, below the whole subscription."""
         query = {"api-version": "2022-04-01", "$filter": f"principalId eq '{object_id}'"}
-        found = self._arm.get(f"{self._root}/roleAssignments", **query)["value"]
+        found = self._arm.get(f"{self._root}/roleAssignments", query)["value"]
         return sorted(self._words(item["properties"]) for item in found)
 
     def _words(self, assignment: Mapping[str, str]) -> str:
         definition = assignment["roleDefinitionId"]
         if definition not in self._names:
-            answer = self._arm.get(definition, **{"api-version": "2022-04-01"})
+            answer = self._arm.get(definition, {"api-version": "2022-04-01"})
             self._names[definition] = answer["properties"]["roleName"]
         return f"{self._names[definition]} on {short_scope(assignment['scope'])}"
 
