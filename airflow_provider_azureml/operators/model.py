@@ -184,6 +184,4 @@ class AzureMLRegisterModelOperator(AzureMLBaseOperator):
         except ServiceError as error:
             if error.status != 409:
                 raise
-            raise AzureMLError(
-                f"Version {version} of {self.model} appeared meanwhile: {error}"
-            ) from error
+            raise AzureMLError(f"Version {version} of {self.model} appeared meanwhile: {error}") from error
