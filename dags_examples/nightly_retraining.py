@@ -20,12 +20,12 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-from airflow_provider_azureml.operators.rotation import AzureMLRotateSecretOperator
 
 from airflow_provider_azureml.access.diagnose import diagnose
 from airflow_provider_azureml.hooks.lake import AzureDataLakeHook
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.model import AzureMLRegisterModelOperator
+from airflow_provider_azureml.operators.rotation import AzureMLRotateSecretOperator
 
 JOBS = Path(__file__).parent / "jobs"
 LAKE = "azureml://datastores"
