@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+from identity_seed import IDENTITY_SEED
 
 from azure_sandbox.kernel.clock import Clock
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.server import Running, running
-from identity_seed import IDENTITY_SEED
 
 
 class Sandbox:
