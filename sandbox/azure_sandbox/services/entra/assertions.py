@@ -65,7 +65,8 @@ class Assertion:
     @property
     def audiences(self) -> list[str]:
         value = self.claims.get("aud")
-        return [value] if isinstance(value, str) else [a for a in value or () if isinstance(a, str)]
+        listed = value if isinstance(value, list) else [value]
+        return [audience for audience in listed if isinstance(audience, str)]
 
 
 def check(cloud: Cloud, identity: Identity, token: str) -> None:
