@@ -13,6 +13,7 @@ from airflow_provider_azureml.links import AzureMLStudioLink
 from airflow_provider_azureml.operators.attempt import Claim, attempt_of, highest
 from airflow_provider_azureml.operators.base import AzureMLBaseOperator
 from airflow_provider_azureml.operators.failure import translated
+from airflow_provider_azureml.operators.input import refuse_absent
 from airflow_provider_azureml.operators.outcome import result_of
 from airflow_provider_azureml.operators.resolve import (
     Adopt,
@@ -61,7 +62,8 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         task fails. `execution_timeout` works too, in both modes.
     :param cancel_on_kill: whether the job is cancelled when the task is ended from outside.
     :param stream_logs: whether the job's log appears in the task's log while it grows.
-    :param access: `explain` (default) appends cause and mend to errors about access; `off` does not.
+    :param access: `explain` (default) looks whether the inputs are there, as far as the submitter may
+        see, and appends cause and mend to errors about access; `off` does neither.
     """
 
     template_fields: Sequence[str] = ("azureml_conn_id", "job", "inputs", "outputs", "identity")
@@ -189,6 +191,8 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
     def _try_submit(self, context: Any, compiled: Compiled, claim: Claim, number: int) -> Job | None:
         """PUT the attempt; None when the name is taken by another body, so that one must look again."""
         name = claim.name(number)
+        if self.access != "off":
+            refuse_absent(self.hook, compiled.properties.get("inputs"))
         body = stamp(self._body(context, compiled), claim.marks, claim.fence)
         self._unless_killed()
         self.owned_job = (name, claim.base)
