@@ -117,6 +117,18 @@ class Call:
             )
         return content
 
+    async def _body(self) -> bytes:
+        body = bytearray()
+        async for chunk in self.request.stream():
+            body += chunk
+            if len(body) > _LARGEST_DOCUMENT:
+                raise AzureError(
+                    413,
+                    "RequestContentTooLarge",
+                    "The request content size exceeds the maximum size of 4 MB.",
+                )
+        return bytes(body)
+
 
 def _not_json(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
