@@ -26,10 +26,11 @@ def main() -> int:
     if lines:
         print("\n".join(lines), file=sys.stderr)
         return 1
+    layout = Layout.of(Path(__file__).resolve().parent.parent, options.state)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:
-        return int(options.run(options, Layout(Path(__file__).resolve().parent.parent)))
+        return int(options.run(options, layout))
     except DemoFailed as error:
         print(f"\nFAILED: {error}", file=sys.stderr)
         return 1
@@ -52,6 +53,8 @@ def _options() -> argparse.Namespace:
     up.set_defaults(run=_up)
     shown = commands.add_parser("evidence", help="what the last run left in logs, as evidence")
     shown.set_defaults(run=lambda options, layout: evidence.show(layout))
+    for command in (run, up, shown):
+        command.add_argument("--state", type=Path, help="folder of everything it writes (default: .demo)")
     return parser.parse_args()
 
 
@@ -63,7 +66,9 @@ def _run(options: argparse.Namespace, layout: Layout) -> int:
         run = nightly.trigger(running, processes)
         _say(f"Run {run.run_id} of {nightly.DAG}")
         nightly.follow(run, processes, _say)
+        pipeline_seconds = time.time() - run.started_at
         report = summary.collect(run, cloud)
+        report.pipeline_seconds = pipeline_seconds
         report.seconds = time.monotonic() - began
         report.peak_memory = processes.peak_memory
     report.write(layout.summary)
