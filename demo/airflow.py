@@ -87,6 +87,7 @@ def _settings(layout: Layout, keys: Mapping[str, str], port: int, log_ports: lis
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__SECRET_KEY": keys["session"],
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "azure=WARNING",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(log_ports[0]),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(log_ports[1]),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
