@@ -13,6 +13,7 @@ from airflow_provider_azureml.hooks.keyvault import AzureKeyVaultHook
 from airflow_provider_azureml.hooks.service_principal_secret import RotationWorld
 from airflow_provider_azureml.operators.base import AzureMLBaseOperator
 from airflow_provider_azureml.rotation.plan import (
+    PREFIX,
     DisableVersion,
     Done,
     RemovePassword,
@@ -81,7 +82,7 @@ class AzureMLRotateSecretOperator(AzureMLBaseOperator):
                 trigger = AzureMLMomentTrigger(moment=state.until.timestamp())
                 self.defer(trigger=trigger, method_name="proceed")
             self._sleep((state.until - datetime.now(timezone.utc)).total_seconds())
-        return self._result(state)
+        return self._result(state, world)
 
     def proceed(self, context: Any, event: dict[str, Any]) -> Any:
         """The overlap should be over; the state is read again, so the event decides nothing."""
@@ -117,11 +118,15 @@ class AzureMLRotateSecretOperator(AzureMLBaseOperator):
         else:
             self.log.info("Making a password, proving it, publishing it after version %s", step.previous)
 
-    def _result(self, done: Done) -> dict[str, Any]:
+    def _result(self, done: Done, world: RotationWorld) -> dict[str, Any]:
+        foreign = [item.key_id for item in world.passwords() if not item.display_name.startswith(PREFIX)]
+        if foreign:
+            self.log.warning("Passwords that no rotation made stay as they are: %s", ", ".join(foreign))
         return {
             "vault_url": self.hook.vault_url,
             "secret_name": self.secret_name,
             "version": done.current.version,
             "key_id": done.current.key_id,
             "created_at": done.current.created_at.isoformat(),
+            "foreign_key_ids": foreign,
         }
