@@ -72,7 +72,7 @@ class RefusedJobOperator(AzureMLRunJobOperator):
 with DAG(
     dag_id="nightly_retraining",
     schedule="0 2 * * *",
-    catchup=False,  # and no start date: unpaused, it waits for the next night
+    catchup=False,
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30), "poll_interval": 5},
     params={"overreach": Param(False, type="boolean", description="Also try a write that must be refused.")},

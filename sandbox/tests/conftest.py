@@ -95,6 +95,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
         yield start
 
 
+<<<<<<< HEAD
 @pytest.fixture(scope="session")
 def identities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One sandbox for all tests of the identity services that neither move the clock nor switch things off."""
@@ -108,3 +109,14 @@ def as_client(identities: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     for name, value in identities.environment.items():
         monkeypatch.setenv(name, value)
     return identities
+=======
+@pytest.fixture(scope="module")
+def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sandbox]]:
+    """``serve`` for a module's tests to share: starting a sandbox costs more than most of them."""
+    with ExitStack() as stack:
+
+        def start(seed: dict[str, Any], clock: Clock | None = None) -> Sandbox:
+            return stack.enter_context(serving(tmp_path_factory.mktemp("cloud"), seed, clock))
+
+        yield start
+>>>>>>> sandbox-storage
