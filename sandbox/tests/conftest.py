@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from identity_seed import IDENTITY_SEED
 
 from azure_sandbox.kernel.clock import Clock
 from azure_sandbox.kernel.cloud import Cloud
