@@ -141,9 +141,7 @@ def test_without_identity_a_serverless_job_runs_as_its_submitter(workspace: Any)
         ("PUT", "/models/m/versions/1"),
     ],
 )
-def test_a_stranger_is_refused_with_the_action_that_it_lacks(
-    workspace: Any, method: str, path: str
-) -> None:
+def test_a_stranger_is_refused_with_the_action_that_it_lacks(workspace: Any, method: str, path: str) -> None:
     answer = workspace.as_("stranger").arm(method, path, {} if method != "GET" else None)
     assert answer.status_code == 403
     error = answer.json()["error"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from azure_sandbox.services.machinelearning.surfaces import run_token
 from azure_sandbox.services.machinelearning.workspaces import Workspaces
 
@@ -45,14 +46,16 @@ def test_discovery_needs_no_token(workspace: Any) -> None:
 def test_metrics_logged_with_the_run_token_are_read_back(workspace: Any, job: str) -> None:
     for step, value in enumerate((3.0, 2.0, 1.5)):
         body = {"run_id": job, "key": "loss", "value": value, "timestamp": 1000 + step, "step": step}
-        assert as_run(workspace, job, "POST", MLFLOW + "runs/log-metric", body).status_code == 200
+        logged = as_run(workspace, job, "POST", MLFLOW + "runs/log-metric", body)
+        assert logged.status_code == 200, logged.text
     body = {
         "run_id": job,
         "metrics": [{"key": "odd", "value": "NaN", "timestamp": 1, "step": 0}],
         "params": [{"key": "depth", "value": "3"}],
         "tags": [{"key": "team", "value": "blue"}],
     }
-    assert as_run(workspace, job, "POST", MLFLOW + "runs/log-batch", body).status_code == 200
+    logged = as_run(workspace, job, "POST", MLFLOW + "runs/log-batch", body)
+    assert logged.status_code == 200, logged.text
     run = workspace.region("GET", MLFLOW + "runs/get", run_id=job).json()["run"]
     metrics = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
     assert metrics == {"loss": 1.5, "odd": "NaN"}
@@ -105,7 +108,7 @@ def test_artifacts_are_uploaded_by_address_and_listed(workspace: Any, job: str) 
     assert put.status_code == 201, put.text
     listed = workspace.region("GET", run).json()["value"]
     assert "notes/a.txt" in [artifact["path"] for artifact in listed]
-    content = workspace.region("GET", f"{run}/contentinfo", path="notes/a.txt").json()
+    content = workspace.region("GET", f"{run}/contentinfo?path=notes/a.txt").json()
     assert workspace.sandbox.http.get(content["contentUri"]).content == b"kept"
 
 

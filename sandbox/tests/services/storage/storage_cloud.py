@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AccessToken
+
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.kernel.rbac import Permission, RoleAssignment, RoleDefinition
