@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,9 @@ class RefusedJobOperator(AzureMLRunJobOperator):
 with DAG(
     dag_id="nightly_retraining",
     schedule="0 2 * * *",
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=1), "poll_interval": 5},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=30), "poll_interval": 5},
     params={"overreach": Param(False, type="boolean", description="Also try a write that must be refused.")},
     tags=["azureml", "example"],
     doc_md=__doc__,
@@ -85,7 +84,7 @@ with DAG(
         azureml_conn_id="azureml_rotation",
         application_id="{{ var.value.registry_client_id }}",
         secret_name="airflow-registry",  # noqa: S106 - the name of a secret is none
-        overlap=30,
+        overlap=15,
         deferrable=True,
     )
 

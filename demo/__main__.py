@@ -60,7 +60,7 @@ def _options() -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, layout: Layout) -> int:
     began = time.monotonic()
-    with _started(layout) as (processes, cloud, running):
+    with _started(layout, schedules=False) as (processes, cloud, running):
         if options.plant_champion is not None:
             _say(f"Planted {champion.plant(cloud, options.plant_champion)}")
         run = nightly.trigger(running, processes)
@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace, layout: Layout) -> int:
 
 
 def _up(options: argparse.Namespace, layout: Layout) -> int:
-    with _started(layout) as (processes, _, running):
+    with _started(layout, schedules=True) as (processes, _, running):
         _say(f"Airflow   {running.url}  (user {airflow.USER}, password {running.password})")
         _say(f"Azure     source {layout.sandbox / 'env.sh'}  (then az, Python or any SDK)")
         _say("Ctrl-C stops both.")
@@ -87,14 +87,14 @@ def _up(options: argparse.Namespace, layout: Layout) -> int:
 
 
 @contextmanager
-def _started(layout: Layout) -> Iterator[tuple[Processes, Azure, Airflow]]:
+def _started(layout: Layout, *, schedules: bool) -> Iterator[tuple[Processes, Azure, Airflow]]:
     """The sandbox and Airflow, running; both are gone afterwards, whatever happens."""
     with layout.locked(), Processes(layout.logs) as processes:
         _say("Starting Azure (the sandbox) ...")
         cloud = azure.start(layout, processes)
         _say("Starting Airflow ...")
         environment = {**cloud.environment, **connections.variables(cloud)}
-        yield processes, cloud, airflow.start(layout, processes, environment)
+        yield processes, cloud, airflow.start(layout, processes, environment, schedules=schedules)
 
 
 def _say(line: str) -> None:
