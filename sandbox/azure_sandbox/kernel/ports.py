@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from azure_sandbox.kernel.identity import Identity, Password
+
 
 @dataclass(frozen=True)
 class ManagedIdentity:
@@ -54,7 +56,47 @@ class Directory(Protocol):
         :param resource: audience without ``/.default``
         :param lifetime: seconds
         :raises KeyError: where no enabled principal has this object id
+        :raises azure_sandbox.kernel.errors.AzureError: 400 ``invalid_resource`` for an audience that
+            is no resource of this tenant
         """
+        ...
+
+
+class Registry(Protocol):
+    """The rows of Entra's directory, for Graph, for ARM and for seeds. Offered by ``services/entra``."""
+
+    def identity(self, identifier: str) -> Identity | None:
+        """By client id, service principal's or application's object id, ARM id; case does not matter."""
+        ...
+
+    def identity_by_name(self, name: str) -> Identity | None:
+        """By the name that the seed gave; case matters."""
+        ...
+
+    def identities(self) -> list[Identity]: ...
+
+    def save(self, identity: Identity) -> None:
+        """Create the row or replace it."""
+        ...
+
+    def add_password(
+        self,
+        client_id: str,
+        display_name: str | None,
+        start: float,
+        end: float,
+        *,
+        at_once: bool = False,
+    ) -> tuple[Password, str]:
+        """A new client secret and its text, which nobody can read again.
+
+        :param at_once: True to skip the delay before it can log in
+        :raises KeyError: where no application has this client id
+        """
+        ...
+
+    def remove_password(self, client_id: str, key_id: str) -> bool:
+        """False where there is no such password."""
         ...
 
 
@@ -66,6 +108,10 @@ class AssertionIssuers(Protocol):
 
     def verify(self, token: str) -> dict[str, object]:
         """The claims of a token of any known issuer; InvalidToken otherwise."""
+        ...
+
+    def url(self, name: str) -> str:
+        """The ``iss`` of the issuer that has this name in the seed, whether or not it exists."""
         ...
 
 

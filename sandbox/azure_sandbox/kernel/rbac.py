@@ -156,5 +156,9 @@ def _matches_any(patterns: tuple[str, ...], action: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # A star stands for any run of characters, slashes included, as the documentation shows.
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.IGNORECASE)
+    # A star stands for any run of characters, slashes included, as the documentation shows. A whole
+    # segment "/*/" may also be absent: Managed Identity Operator says userAssignedIdentities/*/assign/action
+    # where the action is userAssignedIdentities/assign/action, and AzureML Data Scientist, which cannot
+    # create compute by its description, withholds it as computes/*/write.
+    expression = re.escape(pattern).replace(r"/\*/", "/(?:.*/)?").replace(r"\*", ".*")
+    return re.compile(expression, re.IGNORECASE)

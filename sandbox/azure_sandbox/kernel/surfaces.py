@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, render_arm
-from azure_sandbox.kernel.operation import Caller, Need, Surface, bearer_for
+from azure_sandbox.kernel.operation import ANONYMOUS, Caller, Need, Surface, bearer_for
 
 #: Audiences that Azure Resource Manager accepts, with or without a trailing slash.
 MANAGEMENT_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
@@ -28,7 +29,8 @@ _UNAUTHORIZED = {
     ),
     "issuer": (
         "InvalidAuthenticationTokenTenant",
-        "The access token is from the wrong issuer. It must match the tenant associated with this subscription.",
+        "The access token is from the wrong issuer. "
+        "It must match the tenant associated with this subscription.",
     ),
 }
 _INVALID = ("InvalidAuthenticationToken", "The access token is invalid.")
@@ -44,9 +46,17 @@ def _unauthorized(cloud: Cloud, why: str) -> AzureError:
     return AzureError(401, code, message, headers={"WWW-Authenticate": challenge})
 
 
-def _authenticate_management(cloud: Cloud, request: Request) -> Caller:
+def _admit_management(cloud: Cloud, request: Request) -> Caller:
+    """A caller with a token for ARM who says which api-version they speak, as ARM insists."""
     check = bearer_for(*MANAGEMENT_AUDIENCES, unauthorized=lambda why: _unauthorized(cloud, why))
-    return check(cloud, request)
+    caller = check(cloud, request)
+    if not request.query_params.get("api-version"):
+        raise AzureError(
+            400,
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )
+    return caller
 
 
 def authorization_failed(caller: Caller, need: Need) -> AzureError:
@@ -64,7 +74,31 @@ def authorization_failed(caller: Caller, need: Need) -> AzureError:
 MANAGEMENT = Surface(
     "management",
     ("management.azure.com",),
-    _authenticate_management,
+    _admit_management,
     render_arm,
     authorization_failed,
+)
+
+
+def _nobody(cloud: Cloud, request: Request) -> Caller:
+    return ANONYMOUS
+
+
+def _render_oauth(error: AzureError, request: Request) -> Response:
+    content = {"error": error.code, "error_description": error.message, **error.body}
+    return JSONResponse(content, error.status, headers=error.headers)
+
+
+def _no_rbac(caller: Caller, need: Need) -> AzureError:
+    return AzureError(403, "access_denied", f"{need.action} is not for {caller.kind} callers.")
+
+
+#: The plain port: what a machine asks about itself, and the job's own MSI endpoint. Who may ask is
+#: settled by the ``Metadata`` header or by the job's secret, so the handlers decide.
+METADATA = Surface(
+    "metadata",
+    ("169.254.169.254", "127.0.0.1", "localhost"),
+    _nobody,
+    _render_oauth,
+    _no_rbac,
 )

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client assertions: JWTs that stand in for a secret.
+
+Signed by a certificate's key that is registered on the application, or by another issuer that a
+federated credential trusts (https://learn.microsoft.com/entra/workload-id/workload-identity-federation).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.identity import MANAGED_IDENTITY, Certificate, FederatedCredential, Identity
+from azure_sandbox.kernel.ports import AssertionIssuers, Registry
+from azure_sandbox.kernel.tokens import InvalidToken, unverified_claims
+from azure_sandbox.services.entra import errors
+
+_SKEW = 300
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """A JWT taken apart, not yet believed."""
+
+    token: str
+    header: dict[str, Any]
+    claims: dict[str, Any]
+
+    @classmethod
+    def parse(cls, token: str) -> Assertion:
+        """:raises azure_sandbox.kernel.errors.AzureError: AADSTS50027 where it is no JWT"""
+        try:
+            claims = unverified_claims(token)
+            header = json.loads(_unpadded(token.partition(".")[0]))
+        except (InvalidToken, ValueError, RecursionError):
+            raise errors.malformed_assertion() from None
+        if not isinstance(header, dict):
+            raise errors.malformed_assertion()
+        return cls(token, header, claims)
+
+    def claim(self, name: str) -> str:
+        value = self.claims.get(name)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def audiences(self) -> list[str]:
+        value = self.claims.get("aud")
+        return [value] if isinstance(value, str) else [a for a in value or () if isinstance(a, str)]
+
+
+def check(cloud: Cloud, identity: Identity, token: str) -> None:
+    """Whether a client assertion proves the identity; returns where it does.
+
+    :raises azure_sandbox.kernel.errors.AzureError: with the AADSTS number of what is wrong
+    """
+    assertion = Assertion.parse(token)
+    if "x5t" in assertion.header or "x5t#S256" in assertion.header:
+        _check_certificate(cloud, identity, assertion)
+    else:
+        _check_federated(cloud, identity, assertion)
+
+
+def _check_certificate(cloud: Cloud, identity: Identity, assertion: Assertion) -> None:
+    wanted = identity.client_id.lower()
+    if assertion.claim("iss").lower() != wanted or assertion.claim("sub").lower() != wanted:
+        raise errors.assertion_of_another()
+    certificate = next((c for c in identity.certificates if _is_signer(c, assertion.header)), None)
+    if certificate is None:
+        raise errors.bad_signature("The key was not found.")
+    key = RSAKey.import_key(_public_key(certificate))
+    try:
+        jwt.decode(assertion.token, key, algorithms=["RS256", "PS256"])
+    except (JoseError, ValueError, TypeError):
+        raise errors.bad_signature("The key was found, but the signature is wrong.") from None
+    _check_times(cloud, assertion)
+    realm = f"https://login.microsoftonline.com/{cloud.tenant_id}/"
+    if not any(audience.startswith(realm) for audience in assertion.audiences):
+        raise errors.assertion_for_another()
+
+
+def _check_federated(cloud: Cloud, identity: Identity, assertion: Assertion) -> None:
+    _match(cloud, identity, assertion)
+    _check_times(cloud, assertion)
+    try:
+        if assertion.claim("iss") == cloud.entra.url:
+            cloud.entra.verify(assertion.token, cloud.clock.time())
+        else:
+            cloud.port(AssertionIssuers).verify(assertion.token)
+    except InvalidToken:
+        raise errors.bad_signature("The key was not found.") from None
+
+
+def _match(cloud: Cloud, identity: Identity, assertion: Assertion) -> FederatedCredential:
+    """The federated credential that trusts this assertion: issuer, then subject, then audience."""
+    if not identity.federated:
+        raise errors.no_federated_credential(identity.client_id, identity.name)
+    issuer, subject = assertion.claim("iss"), assertion.claim("sub")
+    of_issuer = [c for c in identity.federated if c.issuer == issuer]
+    if not of_issuer:
+        raise errors.no_matching_credential(700211, "issuer", issuer)
+    of_subject = [c for c in of_issuer if c.subject == subject]
+    if not of_subject and any(c.subject.lower() == subject.lower() for c in of_issuer):
+        raise errors.subject_differs_in_case(subject)
+    if not of_subject or not _may_be_subject(cloud, issuer, subject):
+        raise errors.no_matching_credential(700213, "subject", subject)
+    for credential in of_subject:
+        if any(audience in credential.audiences for audience in assertion.audiences):
+            return credential
+    raise errors.no_matching_credential(700212, "audience", ", ".join(assertion.audiences))
+
+
+def _may_be_subject(cloud: Cloud, issuer: str, subject: str) -> bool:
+    """Of Entra's own tokens, only a managed identity's may be exchanged (identity.md 0, fact 6)."""
+    if issuer != cloud.entra.url:
+        return True
+    identity = cloud.port(Registry).identity(subject)
+    return identity is not None and identity.kind == MANAGED_IDENTITY
+
+
+def _check_times(cloud: Cloud, assertion: Assertion) -> None:
+    now, start, end = cloud.clock.time(), assertion.claims.get("nbf", 0), assertion.claims.get("exp")
+    known = isinstance(start, (int, float)) and isinstance(end, (int, float))
+    if not known or not start - _SKEW <= now < end:
+        raise errors.assertion_expired(now, start, end)
+
+
+def _is_signer(certificate: Certificate, header: dict[str, Any]) -> bool:
+    der = base64.b64decode(certificate.der)
+    # SHA-1 is what the header "x5t" is (RFC 7515 4.1.7); it names the key, it does not prove anything.
+    prints = {"x5t": hashlib.sha1(der, usedforsecurity=False), "x5t#S256": hashlib.sha256(der)}
+    return any(_encoded(digest.digest()) == header.get(name) for name, digest in prints.items())
+
+
+def _public_key(certificate: Certificate) -> bytes:
+    loaded = x509.load_der_x509_certificate(base64.b64decode(certificate.der))
+    return loaded.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The claims of an access token for an application or managed identity.
+
+Microsoft's own resources take version 1 tokens (``iss`` sts.windows.net, ``appid``); only the token
+exchange audience gets version 2, because its issuer must be the one that federated credentials name.
+Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.identity import Identity
+from azure_sandbox.services.entra.resources import GRAPH, TOKEN_EXCHANGE, same
+
+
+def access_claims(
+    cloud: Cloud, identity: Identity, resource: str, lifetime: float, proof: str
+) -> dict[str, Any]:
+    now = int(cloud.clock.time())
+    common = {
+        "aud": resource,
+        "iat": now,
+        "nbf": now,
+        "exp": now + int(lifetime),
+        "idtyp": "app",
+        "oid": identity.principal_id,
+        "sub": identity.principal_id,
+        "tid": cloud.tenant_id,
+        "uti": secrets.token_urlsafe(16),
+    }
+    if same(resource, TOKEN_EXCHANGE):
+        versioned = {"iss": cloud.entra.url, "azp": identity.client_id, "azpacr": proof, "ver": "2.0"}
+    else:
+        issuer = f"https://sts.windows.net/{cloud.tenant_id}/"
+        versioned = {
+            "iss": issuer,
+            "idp": issuer,
+            "appid": identity.client_id,
+            "appidacr": proof,
+            "ver": "1.0",
+        }
+    return {**common, **versioned, **_extra(identity, resource)}
+
+
+def _extra(identity: Identity, resource: str) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if same(resource, GRAPH):
+        extra["app_displayname"] = identity.name
+        if identity.app_roles:
+            extra["roles"] = list(identity.app_roles)
+    if identity.resource_id:
+        extra["xms_mirid"] = identity.resource_id
+    return extra

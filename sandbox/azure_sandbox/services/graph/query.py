@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OData on the wire: keys in the path, ``$select``, ``$filter``, ``$top`` and pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from azure_sandbox.kernel.errors import AzureError
+
+_KEY = re.compile(r"\(\s*appId\s*=\s*'([^']*)'\s*\)", re.IGNORECASE)
+_EQUALS = re.compile(r"(\w+)\s+eq\s+'((?:[^']|'')*)'")
+_PAGE = 100
+_LARGEST_PAGE = 999
+
+Resource = dict[str, Any]
+
+
+def alternate_key(text: str) -> str:
+    """The app id of ``(appId='...')``.
+
+    :raises AzureError: 400 where the path is not of this form
+    """
+    found = _KEY.fullmatch(text)
+    if not found:
+        raise AzureError(400, "BadRequest", f"Resource not found for the segment '{text}'.")
+    return found.group(1)
+
+
+def select(resource: Resource, query: Mapping[str, str]) -> Resource:
+    """The properties that ``$select`` names, or all.
+
+    :raises AzureError: 400 for a property that does not exist
+    """
+    asked = [name for name in query.get("$select", "").split(",") if name.strip()]
+    if not asked:
+        return resource
+    known = {name.lower(): name for name in resource}
+    for name in asked:
+        if name.strip().lower() not in known:
+            raise AzureError(400, "Request_BadRequest", f"Could not find a property named '{name.strip()}'.")
+    return {known[name.strip().lower()]: resource[known[name.strip().lower()]] for name in asked}
+
+
+def matching(resources: Sequence[Resource], query: Mapping[str, str]) -> list[Resource]:
+    """Those that ``$filter`` lets through; only ``property eq 'text'`` is understood.
+
+    :raises AzureError: 400 for any other filter
+    """
+    expression = query.get("$filter")
+    if not expression:
+        return list(resources)
+    found = _EQUALS.fullmatch(expression.strip())
+    if not found:
+        raise AzureError(400, "Request_UnsupportedQuery", "Unsupported Query.")
+    name, value = found.group(1), found.group(2).replace("''", "'").lower()
+    return [r for r in resources if isinstance(r.get(name), str) and r[name].lower() == value]
+
+
+def page(resources: Sequence[Resource], query: Mapping[str, str], url: str) -> Resource:
+    """One page and, where there is more, ``@odata.nextLink``."""
+    size = _number(query, "$top", _PAGE)
+    start = _number(query, "$skiptoken", 0)
+    if not 1 <= size <= _LARGEST_PAGE:
+        raise AzureError(400, "Request_BadRequest", "Invalid page size specified.")
+    content: Resource = {"value": list(resources[start : start + size])}
+    if start + size < len(resources):
+        content["@odata.nextLink"] = f"{url}?{urlencode({**query, '$skiptoken': start + size})}"
+    return content
+
+
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise AzureError(400, "Request_BadRequest", f"Invalid value '{text}' for {name} query option.")
+    return int(text)

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an application may do to applications: Graph's permissions and the credentials' rules.
+
+Permissions: https://learn.microsoft.com/graph/permissions-reference (Application.*); addPassword and
+removePassword: https://learn.microsoft.com/graph/api/application-addpassword.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from cryptography import x509
+
+from azure_sandbox.kernel.clock import hours, parse_iso
+from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.errors import AzureError
+from azure_sandbox.kernel.identity import (
+    APPLICATION,
+    Certificate,
+    FederatedCredential,
+    Identity,
+    Password,
+    federation_conflict,
+)
+from azure_sandbox.kernel.operation import Caller
+from azure_sandbox.kernel.ports import Registry
+
+_READ_ALL = {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}
+_WRITE_ALL = {"Application.ReadWrite.All"}
+_OWNED = "Application.ReadWrite.OwnedBy"
+#: A password lives two years where the caller does not say.
+_DEFAULT_LIFE = hours(24 * 730)
+
+Body = dict[str, Any]
+
+
+class Graph:
+    """Applications and service principals as one caller sees them."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    @property
+    def _registry(self) -> Registry:
+        return self._cloud.port(Registry)
+
+    def visible(self, caller: Caller, *, applications: bool) -> list[Identity]:
+        """All rows the caller may read: every application, or every service principal.
+
+        :raises AzureError: 403 where the caller may read none at all
+        """
+        if not _holds(caller, _READ_ALL | {_OWNED}):
+            raise _denied()
+        rows = [i for i in self._registry.identities() if i.kind == APPLICATION or not applications]
+        return [row for row in rows if _may(caller, _READ_ALL, row)]
+
+    def readable(self, caller: Caller, identifier: str, *, by: str) -> Identity:
+        """One row.
+
+        :param by: the attribute that ``identifier`` is: ``client_id``, ``application_id``, ``principal_id``
+        :raises AzureError: 403, or 404 where nobody goes by this id
+        """
+        return self._find(caller, identifier, by, _READ_ALL)
+
+    def writable(self, caller: Caller, identifier: str, *, by: str) -> Identity:
+        """One row that the caller may change; raises as :meth:`readable`."""
+        return self._find(caller, identifier, by, _WRITE_ALL)
+
+    def add_password(self, application: Identity, body: Body) -> tuple[Password, str]:
+        asked = body.get("passwordCredential") or {}
+        if not isinstance(asked, dict):
+            raise _bad_request("Invalid value specified for property 'passwordCredential' of resource.")
+        start = _moment(asked, "startDateTime", self._cloud.clock.time())
+        end = _moment(asked, "endDateTime", start + _DEFAULT_LIFE)
+        if end <= start:
+            raise _bad_request("Key credential end date is invalid.")
+        name = asked.get("displayName")
+        return self._registry.add_password(
+            application.client_id, name if isinstance(name, str) else None, start, end
+        )
+
+    def remove_password(self, application: Identity, body: Body) -> None:
+        key_id = body.get("keyId")
+        if not isinstance(key_id, str):
+            raise _bad_request("Required parameter 'keyId' is missing.")
+        if not self._registry.remove_password(application.client_id, key_id):
+            raise _bad_request("No password credential found with keyId.")
+
+    def replace_keys(self, application: Identity, body: Body) -> None:
+        """PATCH of ``keyCredentials``: the whole list, old ones named by ``keyId`` alone."""
+        unknown = sorted(set(body) - {"keyCredentials"})
+        if unknown:
+            raise _bad_request(f"Property '{unknown[0]}' cannot be updated in this sandbox.")
+        entries = body.get("keyCredentials")
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise _bad_request("Invalid value specified for property 'keyCredentials' of resource.")
+        held = {certificate.key_id: certificate for certificate in application.certificates}
+        kept = tuple(held.get(str(entry.get("keyId"))) or _certificate(entry) for entry in entries)
+        self._registry.save(replace(application, certificates=kept))
+
+    def set_enabled(self, principal: Identity, body: Body) -> None:
+        enabled = body.get("accountEnabled")
+        if set(body) != {"accountEnabled"} or not isinstance(enabled, bool):
+            raise _bad_request("Only 'accountEnabled' can be updated in this sandbox.")
+        self._registry.save(replace(principal, enabled=enabled))
+
+    def add_federated(self, application: Identity, body: Body) -> FederatedCredential:
+        credential = _federated(str(uuid.uuid4()), body)
+        if any(held.name.lower() == credential.name.lower() for held in application.federated):
+            raise _conflict(f"FederatedIdentityCredential with name {credential.name} already exists.")
+        return self._put_federated(application, credential)
+
+    def update_federated(self, application: Identity, identifier: str, body: Body) -> FederatedCredential:
+        held = self.federated(application, identifier)
+        current = {
+            "name": held.name,
+            "issuer": held.issuer,
+            "subject": held.subject,
+            "audiences": list(held.audiences),
+            "description": held.description,
+        }
+        return self._put_federated(application, _federated(held.id, {**current, **body, "name": held.name}))
+
+    def remove_federated(self, application: Identity, identifier: str) -> None:
+        held = self.federated(application, identifier)
+        kept = tuple(entry for entry in application.federated if entry.id != held.id)
+        self._registry.save(replace(application, federated=kept))
+
+    def federated(self, application: Identity, identifier: str) -> FederatedCredential:
+        """By id or name."""
+        for entry in application.federated:
+            if identifier.lower() in (entry.id.lower(), entry.name.lower()):
+                return entry
+        raise _missing(identifier)
+
+    def _put_federated(self, application: Identity, credential: FederatedCredential) -> FederatedCredential:
+        conflict = federation_conflict(application, credential)
+        if conflict == "limit":
+            raise _bad_request("The maximum number of federated identity credentials is 20.")
+        if conflict == "duplicate":
+            raise _conflict(
+                "FederatedIdentityCredential with same issuer and subject already exists on this application."
+            )
+        kept = tuple(entry for entry in application.federated if entry.id != credential.id)
+        self._registry.save(replace(application, federated=(*kept, credential)))
+        return credential
+
+    def _find(self, caller: Caller, identifier: str, by: str, roles: set[str]) -> Identity:
+        if not _holds(caller, roles | {_OWNED}):
+            raise _denied()
+        identity = self._registry.identity(identifier)
+        if identity is None or str(getattr(identity, by)).lower() != identifier.lower():
+            raise _missing(identifier)
+        if not _may(caller, roles, identity):
+            raise _denied()
+        return identity
+
+
+def _holds(caller: Caller, roles: set[str]) -> bool:
+    held = caller.claims.get("roles")
+    return isinstance(held, list) and not roles.isdisjoint(held)
+
+
+def _may(caller: Caller, roles: set[str], identity: Identity) -> bool:
+    return _holds(caller, roles) or (_holds(caller, {_OWNED}) and caller.object_id in identity.owners)
+
+
+def _moment(body: Body, name: str, default: float) -> float:
+    value = body.get(name)
+    if value is None:
+        return default
+    try:
+        return parse_iso(value)
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        raise _bad_request(
+            f"Cannot convert the literal '{value}' to the expected type 'Edm.DateTimeOffset'."
+        ) from None
+
+
+def _certificate(entry: Body) -> Certificate:
+    try:
+        der = base64.b64decode(entry.get("key") or "", validate=True)
+        loaded = x509.load_der_x509_certificate(der)
+    except (binascii.Error, ValueError, TypeError):
+        raise AzureError(400, "KeyCredentialsInvalidValue", "Key credential value is invalid.") from None
+    name = entry.get("displayName")
+    return Certificate(
+        str(uuid.uuid4()),
+        name if isinstance(name, str) else None,
+        loaded.not_valid_before_utc.timestamp(),
+        loaded.not_valid_after_utc.timestamp(),
+        base64.b64encode(der).decode(),
+    )
+
+
+def _federated(identifier: str, body: Body) -> FederatedCredential:
+    for name in ("name", "issuer", "subject"):
+        if not isinstance(body.get(name), str) or not body[name]:
+            raise _bad_request(f"Invalid value specified for property '{name}' of resource.")
+    audiences = body.get("audiences")
+    if not isinstance(audiences, list) or len(audiences) != 1 or not isinstance(audiences[0], str):
+        raise _bad_request("Invalid value specified for property 'audiences' of resource.")
+    description = body.get("description")
+    return FederatedCredential(
+        identifier,
+        body["name"],
+        body["issuer"],
+        body["subject"],
+        tuple(audiences),
+        description if isinstance(description, str) else None,
+    )
+
+
+def _denied() -> AzureError:
+    return AzureError(
+        403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
+    )
+
+
+def _missing(identifier: str) -> AzureError:
+    return AzureError(
+        404,
+        "Request_ResourceNotFound",
+        f"Resource '{identifier}' does not exist or one of its queried reference-property objects are not "
+        "present.",
+    )
+
+
+def _conflict(message: str) -> AzureError:
+    return AzureError(409, "Request_MultipleObjectsWithSameKeyValue", message)
+
+
+def _bad_request(message: str) -> AzureError:
+    return AzureError(400, "Request_BadRequest", message)
