@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import subprocess
 import sys
+from pathlib import Path
 
 import psycopg2
 
@@ -41,8 +40,8 @@ def beating(job_type: str, service: str) -> bool:
 
 
 def _database() -> str:
-    command = shlex.split(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"])
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    _cat, path = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"].split()
+    return Path(path).read_text(encoding="utf8")
 
 
 if __name__ == "__main__":
