@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One nightly run: triggered, followed task by task, and judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from demo.airflow import Airflow
+from demo.layout import DemoFailed
+from demo.processes import Processes, wait_for
+
+DAG = "nightly_retraining"
+PARSE_SECONDS = 120.0
+RUN_SECONDS = 1800.0
+POLL_SECONDS = 1.0
+#: Tasks whose failure is the point: the run would be wrong if they succeeded.
+MEANT_TO_FAIL: frozenset[str] = frozenset()
+
+
+@dataclass
+class Run:
+    """A DAG run and what its tasks came to."""
+
+    airflow: Airflow
+    run_id: str
+    started: float = field(default_factory=time.monotonic)
+    states: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return f"/dags/{DAG}/dagRuns/{self.run_id}"
+
+    def result(self, task: str) -> Any:
+        """What a task returned.
+
+        :raises DemoFailed: where it returned nothing
+        """
+        path = f"{self.path}/taskInstances/{task}/xcomEntries/return_value"
+        return self.airflow.get(path, deserialize=True)["value"]
+
+    def log(self, task: str, lines: int | None = None) -> list[str]:
+        """The log of a task's last try, or the end of it; events only, no source lines."""
+        last = self.airflow.get(f"{self.path}/taskInstances/{task}")["try_number"] or 1
+        content = self.airflow.get(f"{self.path}/taskInstances/{task}/logs/{last}", full_content=True)["content"]
+        events = [_text(event) for event in content]
+        return events[-lines:] if lines else events
+
+
+def _text(event: Any) -> str:
+    if not isinstance(event, dict):
+        return str(event)
+    errors = event.get("error_detail") or []
+    shown = [f"{one.get('exc_type')}: {one.get('exc_value')}" for one in errors if isinstance(one, dict)]
+    return "\n".join([str(event.get("event", "")), *shown])
+
+
+def trigger(airflow: Airflow, processes: Processes) -> Run:
+    """End what an interrupted demo left running, then start a run of our own."""
+    wait_for(f"DAG {DAG}", lambda: airflow.knows(DAG), processes, PARSE_SECONDS)
+    for state in ("running", "queued"):
+        for left in airflow.get(f"/dags/{DAG}/dagRuns", state=state)["dag_runs"]:
+            airflow.patch(f"/dags/{DAG}/dagRuns/{left['dag_run_id']}", {"state": "failed"})
+    airflow.patch(f"/dags/{DAG}", {"is_paused": False})
+    now = datetime.now(timezone.utc).isoformat()
+    body = {"logical_date": now, "conf": {"overreach": True}}
+    return Run(airflow, airflow.post(f"/dags/{DAG}/dagRuns", body)["dag_run_id"])
+
+
+def follow(run: Run, processes: Processes, say: Callable[[str], None]) -> None:
+    """Say every change of state until the run has ended.
+
+    :raises DemoFailed: where the run or a task of it failed, with the end of that task's log
+    """
+    deadline = time.monotonic() + RUN_SECONDS
+    while True:
+        processes.check()
+        state = run.airflow.get(run.path)["state"]
+        _say_changes(run, say)
+        if state in ("success", "failed"):
+            break
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"The run was still {state} after {RUN_SECONDS:.0f} s.")
+        time.sleep(POLL_SECONDS)
+    _judge(run, state)
+
+
+def _say_changes(run: Run, say: Callable[[str], None]) -> None:
+    for task in run.airflow.get(f"{run.path}/taskInstances")["task_instances"]:
+        name, state = task["task_id"], task["state"]
+        if state is None or run.states.get(name) == state:
+            continue
+        run.states[name] = state
+        took = f"  ({task['duration']:.1f} s)" if task.get("end_date") and task.get("duration") else ""
+        again = f"  try {task['try_number']}" if task["try_number"] > 1 else ""
+        say(f"  {time.monotonic() - run.started:6.1f} s  {name:<14} {state}{took}{again}")
+
+
+def _judge(run: Run, state: str) -> None:
+    bad = sorted(
+        name
+        for name, end in run.states.items()
+        if (name in MEANT_TO_FAIL) != (end in ("failed", "upstream_failed"))
+    )
+    broken = [name for name in bad if run.states[name] == "failed"] or bad
+    if broken:
+        tail = "\n".join(f"    | {line}" for text in run.log(broken[0], 30) for line in text.splitlines())
+        raise DemoFailed(f"Task {broken[0]} ended as {run.states[broken[0]]}. The end of its log:\n{tail}")
+    if state != "success":
+        raise DemoFailed(f"The run ended as {state}.")
