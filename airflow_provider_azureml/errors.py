@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything this package raises.
+
+AzureMLError
+ |- ConfigurationError        a connection or an argument is wrong: names the field and the mend
+ |- ServiceError              Azure answered, and the answer was no (status, code, message, request id)
+ |   |- NotFoundError         404
+ |   |- DeniedError           401, 403, and a sign-in that Entra refused (AADSTS...)
+ |   `- UnreachableError      no answer, 408, 429 or 5xx after all retries: trying later may help
+ `- JobFailedError            the job ended as Failed
+     `- JobCanceledError      the job ended as Canceled
+"""
+
+from __future__ import annotations
+
+
+class AzureMLError(Exception):
+    """Root of the tree."""
+
+
+class ConfigurationError(AzureMLError):
+    """A field of a connection, or an argument, cannot be used as it is.
+
+    :param field: the name of the field as the person typed it.
+    :param problem: what is wrong, without the value when that may be a secret.
+    :param mend: what to do about it.
+    """
+
+    def __init__(self, field: str, problem: str, mend: str) -> None:
+        super().__init__(f"{field}: {problem} {mend}".strip())
+        self.field = field
+        self.problem = problem
+        self.mend = mend
+
+
+class ServiceError(AzureMLError):
+    """An answer of Azure that is not the wished one.
+
+    :param status: the HTTP status, 0 when there was no answer.
+    :param code: Azure's own code, the innermost one when codes are nested.
+    :param message: Azure's own text.
+    :param request_id: what Microsoft's support asks for (`x-ms-request-id`).
+    :param operation: method and address without query, since queries may hold signatures.
+    :param retry_after: seconds, when the service named a time.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        request_id: str = "",
+        operation: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(status, code, message, request_id, operation, retry_after)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.operation = operation
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        where = f" [{self.operation}]" if self.operation else ""
+        request = f" (request id {self.request_id})" if self.request_id else ""
+        return f"{self.status} {self.code}: {self.message}{where}{request}"
+
+
+class NotFoundError(ServiceError):
+    """404: the resource, or something on the way to it, does not exist."""
+
+
+class DeniedError(ServiceError):
+    """The identity may not do this, or could not become what it wanted to be."""
+
+
+class UnreachableError(ServiceError):
+    """No usable answer after all retries. Says nothing about the state of a job."""
+
+
+class JobFailedError(AzureMLError):
+    """The job ended, and not as Completed.
+
+    :param name: name of the job.
+    :param status: its last status, spelled as Azure spells it.
+    :param error: Azure's reason, empty when it gave none.
+    """
+
+    def __init__(self, name: str, status: str, error: str = "") -> None:
+        super().__init__(name, status, error)
+        self.name = name
+        self.status = status
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"Job {self.name} ended as {self.status}" + (f": {self.error}" if self.error else "")
+
+
+class JobCanceledError(JobFailedError):
+    """The job ended as Canceled: by a person, a deadline or this package."""

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook of every Azure ML operator: an Airflow connection becomes an identity and a driver."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_azureml import connection
+from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
+from airflow_provider_azureml.connection import Settings
+from airflow_provider_azureml.errors import AzureMLError
+from airflow_provider_azureml.hooks.session import Session, shared_session, workspace_of
+from airflow_provider_azureml.identity import resolver
+from airflow_provider_azureml.identity.claims import Identity
+from airflow_provider_azureml.rest import workspace as workspace_flows
+from airflow_provider_azureml.rest.azure_error import translate
+from airflow_provider_azureml.rest.driver import Driver
+from airflow_provider_azureml.rest.flow import Flow
+from airflow_provider_azureml.rest.workspace import Workspace
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+T = TypeVar("T")
+_WORKSPACE_FIELDS = ("subscription_id", "resource_group", "workspace_name")
+
+
+class AzureMLHook(BaseHook):
+    """Runs flows as the identity of a connection.
+
+    :param azureml_conn_id: the connection.
+    :param correlation_id: one GUID per task try; Azure's activity log shows it.
+    """
+
+    conn_name_attr = "azureml_conn_id"
+    default_conn_name = "azureml_default"
+    conn_type = connection.CONN_TYPE
+    hook_name = "Azure Machine Learning"
+
+    def __init__(self, azureml_conn_id: str = default_conn_name, correlation_id: str = "") -> None:
+        super().__init__()
+        self.azureml_conn_id = azureml_conn_id
+        self.correlation_id = correlation_id
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The connection, checked. Raises ConfigurationError."""
+        return _settings(self.get_connection(self.azureml_conn_id))
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The connection's workspace (sync code only; in a trigger: `await hook.aworkspace()`)."""
+        self.settings.require(*_WORKSPACE_FIELDS)
+        return workspace_of(self.settings)
+
+    @property
+    def credential(self) -> TokenCredential:
+        """The identity, for Azure's own packages."""
+        return resolver.credential(self.settings, mask_secret)
+
+    @cached_property
+    def driver(self) -> Driver:
+        """What runs flows; its connections close with the hook."""
+
+        def renew() -> TokenCredential:
+            resolver.forget(self.settings)
+            return self.credential
+
+        driver = Driver(self.credential, self.settings.cloud, renew=renew, mask=mask_secret)
+        weakref.finalize(self, driver.close)
+        return driver
+
+    def get_conn(self) -> Driver:
+        """Airflow's name for the driver."""
+        return self.driver
+
+    def run(self, flow: Flow[T]) -> T:
+        """Drive a flow to its end."""
+        return self.driver.run(flow, self.correlation_id)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Session]:
+        """Keep the session of this connection and event loop open for the time of the block."""
+        async with shared_session(self.azureml_conn_id).use(self._aload, mask_secret) as session:
+            yield session
+
+    async def aworkspace(self) -> Workspace:
+        """The workspace, looked up once per event loop and connection."""
+        async with self.opened() as session:
+            session.settings.require(*_WORKSPACE_FIELDS)
+            return session.workspace
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Drive a flow to its end in an event loop.
+
+        Wrap repeated calls in `async with hook.opened():`, which keeps one session open for all
+        users of the same connection in this loop and closes it when the last one leaves.
+        """
+        async with self.opened() as session:
+            return await session.driver.run(flow, self.correlation_id)
+
+    def identity(self) -> Identity:
+        """Sign in and say who we are, from the token's own claims. Raises DeniedError."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            token = self.credential.get_token(self.settings.cloud.arm_scope).token
+        except AzureError as error:
+            raise translate(error, f"sign in as connection '{self.azureml_conn_id}'") from error
+        mask_secret(token)
+        return Identity.of(token)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Sign in, and say who we became: tenant, application, object id, and how."""
+        try:
+            who = self.identity()
+            text = (
+                f"Signed in by {self.settings.auth}: tenant {who.tenant_id}, "
+                f"application {who.app_id}, object id {who.object_id}"
+            )
+            if self.settings.workspace_name:
+                found = self.run(workspace_flows.get(self.workspace))
+                text += f"; workspace {self.workspace.name} is in {found.location}"
+        except AzureMLError as error:
+            return False, str(error)
+        return True, text
+
+    async def _aload(self) -> Settings:
+        return _settings(await aget_connection(self.azureml_conn_id))
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The form of Airflow 2.11; later ones read `conn-fields` and never call this."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import StringField
+
+        return {
+            name: StringField(field.label, description=field.description, widget=BS3TextFieldWidget())
+            for name, field in connection.form().items()
+        }
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Which of Airflow's own fields the form shows, and as what."""
+        return {
+            "hidden_fields": list(connection.HIDDEN_FIELDS),
+            "relabeling": dict(connection.RELABELING),
+            "placeholders": {},
+        }
+
+
+def _settings(found: Any) -> Settings:
+    return connection.parse(
+        found.conn_id, found.conn_type, found.login, found.password, found.host, found.extra_dejson
+    )

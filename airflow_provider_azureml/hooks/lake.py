@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Azure Data Lake Storage Gen2, as the identity of an `azureml` connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_azureml.errors import NotFoundError
+from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.rest.azure_error import translate
+
+if TYPE_CHECKING:
+    from azure.storage.filedatalake import FileSystemClient
+
+
+class AzureDataLakeHook(AzureMLHook):
+    """Files in a container of the connection's `account_url`."""
+
+    def upload_file(self, container: str, path: str, source: Path, overwrite: bool = True) -> int:
+        """Stream a local file to the lake; returns its size in bytes."""
+        size = source.stat().st_size
+        with self._container(container, f"upload {path}") as lake, source.open("rb") as stream:
+            lake.get_file_client(path).upload_data(stream, length=size, overwrite=overwrite)
+        return size
+
+    def upload_bytes(self, container: str, path: str, data: bytes, overwrite: bool = True) -> int:
+        """Write bytes; returns their number."""
+        with self._container(container, f"upload {path}") as lake:
+            lake.get_file_client(path).upload_data(data, length=len(data), overwrite=overwrite)
+        return len(data)
+
+    def download_file(self, container: str, path: str, target: Path) -> int:
+        """Stream a file of the lake to disk; returns its size in bytes."""
+        with self._container(container, f"download {path}") as lake, target.open("wb") as stream:
+            return int(lake.get_file_client(path).download_file().readinto(stream))
+
+    def download_bytes(self, container: str, path: str) -> bytes:
+        """Read a small file whole."""
+        with self._container(container, f"download {path}") as lake:
+            return bytes(lake.get_file_client(path).download_file().readall())
+
+    def list_files(self, container: str, prefix: str = "") -> list[str]:
+        """Paths of the files (not folders) below a folder, at any depth; empty when it is not there."""
+        try:
+            with self._container(container, f"list {prefix}") as lake:
+                found = lake.get_paths(path=prefix or None, recursive=True)
+                return [str(item.name) for item in found if not item.is_directory]
+        except NotFoundError as error:
+            if error.code != "PathNotFound":
+                raise
+            return []
+
+    def exists(self, container: str, path: str) -> bool:
+        """Whether a file or folder is there."""
+        with self._container(container, f"look for {path}") as lake:
+            return bool(lake.get_file_client(path).exists())
+
+    def delete(self, container: str, path: str) -> bool:
+        """Delete a file, or a folder with all that is in it; False when there was none."""
+        try:
+            with self._container(container, f"delete {path}") as lake:
+                lake.get_directory_client(path).delete_directory()
+        except NotFoundError as error:
+            if error.code != "PathNotFound":
+                raise
+            return False
+        return True
+
+    @contextmanager
+    def _container(self, name: str, operation: str) -> Iterator[FileSystemClient]:
+        from azure.core.exceptions import AzureError
+        from azure.storage.filedatalake import DataLakeServiceClient
+
+        self.settings.require("account_url")
+        url = self.settings.account_url
+        with DataLakeServiceClient(url, credential=self.credential) as service:
+            try:
+                yield service.get_file_system_client(name)
+            except AzureError as error:
+                raise translate(error, f"{operation} in {url}/{name}") from error

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a token says about its owner. Read for people, never to decide: nothing is verified here."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a token makes us."""
+
+    tenant_id: str
+    app_id: str
+    object_id: str
+
+    @classmethod
+    def of(cls, token: str) -> Identity:
+        """Read an access token of Entra; v1 tokens say `appid`, v2 tokens `azp`."""
+        claims = read_claims(token)
+        app = claims.get("appid") or claims.get("azp") or ""
+        return cls(str(claims.get("tid") or ""), str(app), str(claims.get("oid") or ""))
+
+
+def read_claims(token: str) -> Mapping[str, Any]:
+    """The payload of a JSON web token, empty when it is none."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    padded = parts[1] + "=" * (-len(parts[1]) % 4)
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(padded))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}

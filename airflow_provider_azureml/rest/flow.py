@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words of a flow: what it yields, what it is sent, how an answer becomes an error.
+
+A flow is a generator. It yields a Request and is sent the Response, or yields a Pause; it returns
+a record. It does no I/O, so one text serves workers (sync), triggers (async) and unit tests.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from airflow_provider_azureml.errors import (
+    DeniedError,
+    NotFoundError,
+    ServiceError,
+    UnreachableError,
+)
+
+T = TypeVar("T")
+TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+STORAGE_VERSION = "2021-12-02"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request.
+
+    :param scope: for whom the bearer token is asked; None sends no token.
+    :param json: body, sent as JSON.
+    :param content: body as it is; excludes `json`.
+    :param repeatable: False for a POST that would do its work twice; such a request is repeated
+        only when it certainly was not carried out (no connection, 429).
+    """
+
+    method: str
+    url: str
+    scope: str | None = None
+    json: object = None
+    content: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    repeatable: bool = True
+
+    @property
+    def operation(self) -> str:
+        """Method and address for people: without the query, which may hold a signature."""
+        parts = urlsplit(self.url)
+        return f"{self.method} {parts.scheme}://{parts.netloc}{parts.path}"
+
+
+@dataclass(frozen=True)
+class Response:
+    """One answer, already read. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    operation: str = ""
+
+    def json(self) -> Any:
+        """The body as JSON; raises ServiceError when it is something else."""
+        try:
+            return jsonlib.loads(self.body)
+        except ValueError as error:
+            raise ServiceError(
+                self.status, "NotJson", "The answer is not JSON", self.request_id, self.operation
+            ) from error
+
+    @property
+    def request_id(self) -> str:
+        """What Microsoft's support asks for."""
+        return self.headers.get("x-ms-request-id") or self.headers.get("request-id") or ""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, from `Retry-After` as seconds or as a date; None when absent."""
+        return parse_retry_after(self.headers, datetime.now(timezone.utc))
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A flow that waits: the driver sleeps, the flow does not. What it is sent means nothing."""
+
+    seconds: float
+
+
+Flow = Generator[Request | Pause, Response, T]
+
+
+def expect(response: Response, *statuses: int) -> Response:
+    """Return the answer when it is one of the wished ones, else raise the error it carries."""
+    if response.status in statuses:
+        return response
+    raise_error(response)
+
+
+def raise_error(response: Response) -> NoReturn:
+    """Raise the error of an answer: ARM, run history, Graph, Entra or Storage XML."""
+    code, message = parse_error(response)
+    kind: type[ServiceError] = ServiceError
+    if response.status == 404:
+        kind = NotFoundError
+    elif response.status in (401, 403):
+        kind = DeniedError
+    elif response.status in TRANSIENT:
+        kind = UnreachableError
+    raise kind(response.status, code, message, response.request_id, response.operation, response.retry_after)
+
+
+def parse_error(response: Response) -> tuple[str, str]:
+    """Return (code, message) of an error answer, whatever service wrote it."""
+    try:
+        body = jsonlib.loads(response.body)
+    except ValueError:
+        return _parse_xml(response)
+    if not isinstance(body, Mapping):
+        return _header_code(response), ""
+    error = body.get("error")
+    if isinstance(error, str):  # Entra: {"error": "invalid_client", "error_description": "AADSTS..."}
+        return error, str(body.get("error_description") or "")
+    error = error if isinstance(error, Mapping) else body
+    return error_code(error) or _header_code(response), error_message(error)
+
+
+def error_code(error: Mapping[str, Any]) -> str:
+    """The outer code of an ARM or run history error object."""
+    return str(error.get("code") or "")
+
+
+def error_message(error: Mapping[str, Any]) -> str:
+    """The message of an error object, with the messages of its details and its innermost code."""
+    texts = [str(error.get("message") or "")]
+    texts += [str(item.get("message") or "") for item in error.get("details") or []]
+    innermost = _innermost_code(error)
+    if innermost:
+        texts.append(f"({innermost})")
+    return " ".join(dict.fromkeys(text for text in texts if text))
+
+
+def _innermost_code(error: Mapping[str, Any]) -> str:
+    code, inner = "", error.get("innerError") or error.get("innererror")
+    while isinstance(inner, Mapping):
+        code = str(inner.get("code") or code)
+        inner = inner.get("innerError") or inner.get("innererror")
+    return code
+
+
+def _parse_xml(response: Response) -> tuple[str, str]:
+    """Storage answers XML, or nothing but a header (HEAD)."""
+    try:
+        # Only the two elements below are read; the parser resolves no external entity.
+        root = ElementTree.fromstring(response.body.lstrip(b"\xef\xbb\xbf"))  # noqa: S314
+    except ElementTree.ParseError:
+        return _header_code(response), response.body[:500].decode(errors="replace")
+    return root.findtext("Code") or _header_code(response), (root.findtext("Message") or "").strip()
+
+
+def _header_code(response: Response) -> str:
+    return response.headers.get("x-ms-error-code") or f"HTTP{response.status}"
+
+
+def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait: `retry-after-ms`, `Retry-After` in seconds, or an HTTP date."""
+    millis = headers.get("x-ms-retry-after-ms") or headers.get("retry-after-ms") or ""
+    if re.fullmatch(r"\d+", millis):
+        return int(millis) / 1000
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def pages(first: Request) -> Flow[list[Any]]:
+    """All items of an ARM list, following `nextLink` to its end with the same token scope."""
+    items: list[Any] = []
+    request: Request | None = first
+    while request:
+        body = expect((yield request), 200).json()
+        items += body.get("value") or []
+        link = body.get("nextLink")
+        request = Request("GET", str(link), scope=first.scope) if link else None
+    return items
