@@ -60,8 +60,8 @@ class Translation:
     def __init__(self, paths: Mapping[str, Path], ports: Mapping[int, int]) -> None:
         self._table = {path: str(local) for path, local in paths.items()}
         self._table |= {str(port): str(local) for port, local in ports.items()}
-        # A path ends at a slash, an equals sign, a quote or the end; a port stands between word boundaries.
-        words = [rf"{re.escape(path)}(?=/|$|[\"')\s])" for path in sorted(paths, key=len, reverse=True)]
+        # A whole path, not the beginning of a longer name; a port as a word of its own.
+        words = [rf"{re.escape(path)}(?=[/:\"')\s]|$)" for path in sorted(paths, key=len, reverse=True)]
         words += [rf"\b{port}\b" for port in ports]
         self._pattern = re.compile("|".join(words))
 

@@ -3,15 +3,15 @@
 
 Command, environment, dependencies and health check of each service are those of the file. What an
 image brings is taken from this machine: programs from ``PATH``, and the first start of PostgreSQL's
-image (``initdb``), which is written out in ``initialise_postgres``.
+image (``initdb``), which is written out in ``_initialise_postgres``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,152 +21,113 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import psutil
-
+from demo.airflow import Airflow
+from demo.layout import free_ports
+from demo.processes import Processes
 from tests.compose.compose_file import REPOSITORY, Service, Translation, read_services
 
-#: Ports in the file. Each becomes a free one here, since other tests run on this machine too.
+#: Ports in the file. Each becomes a free one here, since other things run on this machine too.
 PORTS = (5432, 6379, 8080, 8444, 8899)
 #: A service that is not healthy by then will not be.
-START_SECONDS = 180.0
+START_SECONDS = 240.0
 #: ``start_interval`` of the health checks.
 CHECK_SECONDS = 3.0
-STOP_SECONDS = 20.0
 
 
 class Deployment:
-    """The running services."""
+    """The services of the file; ``start`` them, and ``processes`` ends them."""
 
-    def __init__(self, directory: Path, dags: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, dags: Path, processes: Processes) -> None:
         self.services = {service.name: service for service in read_services()}
-        self.ports = _free_ports(PORTS)
-        self.paths = {
+        self.processes = processes
+        self.seconds: dict[str, float] = {}
+        self._directory = directory
+        self._ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        self._paths = {
             "/opt/airflow/dags": dags,
             "/opt/airflow/logs": directory / "logs",
-            "/opt/demo": REPOSITORY / "demo",
             "/opt/deploy": REPOSITORY / "deploy",
+            "/opt/example": REPOSITORY,
             "/secrets": directory / "secrets",
             "/sandbox": directory / "sandbox",
             "/var/lib/postgresql/data": directory / "postgres",
             "/data": directory / "redis",
         }
-        self.translation = Translation(self.paths, self.ports)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.seconds: dict[str, float] = {}
-        self.url = f"http://127.0.0.1:{self.ports[8080]}"
+        self._translation = Translation(self._paths, self._ports)
 
     def environment(self, service: Service) -> dict[str, str]:
         """The service's variables over this machine's, which stand for the image's."""
         programs = [Path(sys.executable).parent, *sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
-        mine = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW") and k != "SSL_CERT_DIR"}
-        mine["PATH"] = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
-        mine["AIRFLOW_HOME"] = str(self.directory / "home" / service.name)
-        mine["PGDATA"] = str(self.paths["/var/lib/postgresql/data"])
-        return {**mine, **self.translation.environment(service.environment)}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW") and k != "SSL_CERT_DIR"}
+        image = {
+            "AIRFLOW_HOME": str(self._directory / "home" / service.name),
+            "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
+            "PGDATA": str(self._paths["/var/lib/postgresql/data"]),
+        }
+        return {**inherited, **image, **self._translation.environment(service.environment)}
 
-    def log(self, name: str) -> str:
-        return (self.directory / f"{name}.log").read_text(encoding="utf8", errors="replace")
+    def start(self) -> Airflow:
+        """Start every service once what it depends on is as it wants it; return when all are healthy.
 
-    def password(self) -> str:
-        """Of the user ``admin``, read as the how-to reads it."""
-        import json
-
-        text = (self.paths["/secrets"] / "airflow" / "passwords.json").read_text(encoding="utf8")
-        return str(json.loads(text)["admin"])
-
-    def start(self) -> None:
-        """Start every service when what it depends on is as it wants it; return when all are healthy."""
+        :raises demo.layout.DemoFailed: where one of them ends, with the end of its log
+        """
         begin = time.monotonic()
+        started: dict[str, Future[None]] = {}
         with ThreadPoolExecutor(len(self.services)) as pool:
-            started: dict[str, Future[None]] = {}
-            for name in _in_order(self.services):
+            for name in in_order(self.services):
                 started[name] = pool.submit(self._start, self.services[name], started, begin)
-            for future in started.values():
-                future.result()
+        for future in started.values():
+            future.result()
+        passwords = json.loads((self._paths["/secrets"] / "airflow" / "passwords.json").read_text())
+        return Airflow(f"http://127.0.0.1:{self._ports[8080]}", passwords["admin"])
 
     def _start(self, service: Service, started: Mapping[str, Future[None]], begin: float) -> None:
         for dependency in service.depends_on:
             started[dependency].result()
         if service.name == "postgres":
-            initialise_postgres(self, service)
-        process = self.processes[service.name] = self._run(service)
+            self._initialise_postgres(service)
+        command = _as_its_user(service, self._translation.words(service.command))
         if service.ends:
-            code = process.wait(START_SECONDS)
-            assert code == 0, f"{service.name} ended with {code}:\n{self.log(service.name)[-3000:]}"
+            self.processes.run(service.name, command, self.environment(service), START_SECONDS)
         else:
-            self._await_health(service, process)
-        self.seconds[service.name] = time.monotonic() - begin
+            self.processes.start(service.name, command, self.environment(service))
+            self._await_health(service)
+        self.seconds[service.name] = round(time.monotonic() - begin, 1)
 
-    def _run(self, service: Service) -> subprocess.Popen[bytes]:
-        command = as_user_of(service, self.translation.words(service.command))
-        with (self.directory / f"{service.name}.log").open("wb") as log:
-            return subprocess.Popen(
-                command,
-                env=self.environment(service),
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def _await_health(self, service: Service, process: subprocess.Popen[bytes]) -> None:
+    def _await_health(self, service: Service) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not self.healthy(service.name):
-            gone = process.poll()
-            assert gone is None, f"{service.name} ended with {gone}:\n{self.log(service.name)[-3000:]}"
+        while not self.healthy(service):
             late = time.monotonic() > deadline
-            assert not late, f"{service.name} is not healthy:\n{self.log(service.name)[-3000:]}"
+            assert not late, f"{service.name} is not healthy:\n{self.processes.tail(service.name)}"
+            self.processes.check(service.name)
             time.sleep(CHECK_SECONDS)
 
-    def healthy(self, name: str) -> bool:
-        """Ask the health check, as written."""
-        service = self.services[name]
+    def healthy(self, service: Service) -> bool:
+        """Ask its health check, as written."""
         assert service.health is not None
-        check = subprocess.run(
-            self.translation.words(service.health),
-            env=self.environment(service),
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=60,
-        )
-        return check.returncode == 0
+        command = self._translation.words(service.health)
+        environment = self.environment(service)
+        return subprocess.run(command, env=environment, capture_output=True, timeout=60).returncode == 0
 
-    def stop(self) -> None:
-        """Stop in reverse order; what does not end in time is killed, with all of its children."""
-        for name in reversed(_in_order(self.services)):
-            if name in self.processes:
-                _stop(self.processes[name])
-
-
-def initialise_postgres(deployment: Deployment, service: Service) -> None:
-    """What the entry point of the image ``postgres`` does on an empty volume."""
-    variables = deployment.environment(service)
-    data = deployment.paths["/var/lib/postgresql/data"]
-    data.mkdir()
-    if os.geteuid() == 0:
-        shutil.chown(data, "postgres")
-    initdb = ["initdb", "--no-sync", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
-    initdb += [f"--username={variables['POSTGRES_USER']}", f"--pgdata={data}"]
-    initdb += [f"--pwfile={variables['POSTGRES_PASSWORD_FILE']}"]
-    single = ["postgres", "--single", "-D", str(data), "postgres"]
-    create = f"CREATE DATABASE {variables['POSTGRES_DB']};\n"
-    for command, text in ((initdb, ""), (single, create)):
-        subprocess.run(
-            as_user_of(service, command),
-            env=variables,
-            cwd=data,
-            check=True,
-            input=text.encode(),
-            capture_output=True,
-        )
-    with (data / "postgresql.conf").open("a", encoding="utf8") as file:
-        file.write("unix_socket_directories = ''\n")
+    def _initialise_postgres(self, service: Service) -> None:
+        """What the entry point of the image ``postgres`` does on an empty volume."""
+        variables = self.environment(service)
+        data = Path(variables["PGDATA"])
+        data.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(data, "postgres")
+        initdb = ["initdb", "--no-sync", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
+        initdb += [f"--username={variables['POSTGRES_USER']}", f"--pwfile={variables['POSTGRES_PASSWORD_FILE']}"]
+        single = ["postgres", "--single", "postgres"]
+        create = f"CREATE DATABASE {variables['POSTGRES_DB']};\n"
+        for command, text in ((initdb, ""), (single, create)):
+            words = _as_its_user(service, command)
+            subprocess.run(words, env=variables, input=text.encode(), check=True, capture_output=True)
+        with (data / "postgresql.conf").open("a", encoding="utf8") as file:
+            file.write("unix_socket_directories = ''\n")
 
 
-def as_user_of(service: Service, command: list[str]) -> list[str]:
+def _as_its_user(service: Service, command: list[str]) -> list[str]:
     """PostgreSQL refuses to run as root; its image runs it as ``postgres``."""
     if service.name != "postgres" or os.geteuid() != 0:
         return command
@@ -174,22 +135,8 @@ def as_user_of(service: Service, command: list[str]) -> list[str]:
     return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *command]
 
 
-@contextmanager
-def running(dags: Path) -> Iterator[Deployment]:
-    """All services up and healthy; none of their processes is left afterwards."""
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="team-")))
-        directory.chmod(0o711)  # PostgreSQL's user passes through
-        deployment = Deployment(directory, dags)
-        for name in ("logs", "redis", "home"):
-            (directory / name).mkdir()
-        stack.callback(deployment.stop)
-        deployment.start()
-        yield deployment
-
-
-def _in_order(services: Mapping[str, Service]) -> list[str]:
-    """Names with each service after what it depends on."""
+def in_order(services: Mapping[str, Service]) -> list[str]:
+    """Names, each service after what it depends on."""
     done: list[str] = []
     while len(done) < len(services):
         ready = [n for n, s in services.items() if n not in done and set(s.depends_on) <= set(done)]
@@ -198,24 +145,12 @@ def _in_order(services: Mapping[str, Service]) -> list[str]:
     return done
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for member in family:
-        if member.is_running():
-            member.kill()
-
-
-def _free_ports(wanted: tuple[int, ...]) -> dict[int, int]:
+@contextmanager
+def prepared(dags: Path) -> Iterator[Deployment]:
+    """A deployment to ``start``; afterwards none of its processes and files is left."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in wanted]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return {port: each.getsockname()[1] for port, each in zip(wanted, sockets, strict=True)}
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="team-")))
+        directory.chmod(0o711)  # PostgreSQL's user passes through
+        for name in ("logs", "redis", "home", "output"):
+            (directory / name).mkdir()
+        yield Deployment(directory, dags, stack.enter_context(Processes(directory / "output")))
