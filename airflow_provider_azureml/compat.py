@@ -84,3 +84,47 @@ def xcom_value(ti_key: Any, key: str) -> Any:
     except ImportError:
         from airflow.models.xcom import XCom
     return XCom.get_value(ti_key=ti_key, key=key)
+
+
+HAS_TRIGGER_ON_KILL = hasattr(BaseTrigger, "on_kill")  # 3.3 and later
+
+
+def configured(section: str, key: str) -> str:
+    """A setting of airflow.cfg, empty when it is not set."""
+    from airflow.configuration import conf
+
+    return str(conf.get(section, key, fallback="") or "").strip()
+
+
+async def is_still_deferred(ti: Any) -> bool:
+    """Whether Airflow still waits for the trigger of this task instance (asked inside a triggerer).
+
+    Airflow 3.3 calls `on_kill` on healthy triggers after a take-over, and cancels them on every
+    version when it shuts down: only the task's state tells a kill from that (facts: airflow.md 1.7).
+    """
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(_task_state)(ti) == "deferred"
+
+
+def _task_state(ti: Any) -> str | None:
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    except ImportError:
+        return _task_state_from_database(ti)
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    )
+    key = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+    state = states.get(ti.run_id, {}).get(key)
+    return None if state is None else str(getattr(state, "value", state))
+
+
+def _task_state_from_database(ti: Any) -> str | None:
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+        found = session.query(TaskInstance).filter_by(**key).one_or_none()
+        return None if found is None else found.state

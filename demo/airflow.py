@@ -115,6 +115,10 @@ class Airflow:
         names = ("metadatabase", "scheduler", "triggerer", "dag_processor")
         return all((parts.get(name) or {}).get("status") == "healthy" for name in names)
 
+    def close(self) -> None:
+        """Close the connections to it."""
+        self._http.close()
+
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """:raises DemoFailed: where the answer is not a success"""
         return self._call("GET", path, params=query)
@@ -140,7 +144,9 @@ class Airflow:
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._request(method, path, **arguments)
         if not response.is_success:
-            raise DemoFailed(f"Airflow's {method} {path} answered {response.status_code}: {response.text[:2000]}")
+            raise DemoFailed(
+                f"Airflow's {method} {path} answered {response.status_code}: {response.text[:2000]}"
+            )
         return dict(response.json())
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:

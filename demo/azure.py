@@ -116,7 +116,14 @@ def start(layout: Layout, processes: Processes) -> Azure:
     """
     described = layout.sandbox / "cloud.json"
     described.unlink(missing_ok=True)  # that of the last run names ports of the last run
-    command = [layout.command("azure-sandbox"), "serve", "--data", str(layout.sandbox), "--seed", str(layout.seed)]
+    command = [
+        layout.command("azure-sandbox"),
+        "serve",
+        "--data",
+        str(layout.sandbox),
+        "--seed",
+        str(layout.seed),
+    ]
     processes.start("sandbox", [*command, "--proxy-port", "0", "--metadata-port", "0"], without_proxy())
     wait_for("The sandbox", described.exists, processes, START_SECONDS)
     return Azure(json.loads(described.read_text(encoding="utf8")))

@@ -67,7 +67,9 @@ class Layout:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise DemoFailed(f"Another demo runs in {self.state}. Stop it first (Ctrl-C there).") from None
+                raise DemoFailed(
+                    f"Another demo runs in {self.state}. Stop it first (Ctrl-C there)."
+                ) from None
             yield
 
 

@@ -28,6 +28,7 @@ class Run:
     airflow: Airflow
     run_id: str
     started: float = field(default_factory=time.monotonic)
+    started_at: float = field(default_factory=time.time)
     states: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -45,7 +46,9 @@ class Run:
     def log(self, task: str, lines: int | None = None) -> list[str]:
         """The log of a task's last try, or the end of it; events only, no source lines."""
         last = self.airflow.get(f"{self.path}/taskInstances/{task}")["try_number"] or 1
-        content = self.airflow.get(f"{self.path}/taskInstances/{task}/logs/{last}", full_content=True)["content"]
+        content = self.airflow.get(f"{self.path}/taskInstances/{task}/logs/{last}", full_content=True)[
+            "content"
+        ]
         events = [_text(event) for event in content]
         return events[-lines:] if lines else events
 

@@ -92,6 +92,7 @@ class Processes:
         _signal(leaders, family, signal.SIGTERM)
         psutil.wait_procs(family, timeout=TERM_SECONDS)
         _signal(leaders, family, signal.SIGKILL)
+        psutil.wait_procs(family, timeout=TERM_SECONDS)
         for process in self._started.values():
             process.wait()
 

@@ -50,4 +50,7 @@ def code(fields: Fields, document: Document, workspace_id: str) -> tuple[str | N
         return versioned(fields, "code", value, "codes", workspace_id), None
     if "://" in value:
         raise fields.error("code", f"'{value}' is no local folder.", "Name one, or 'azureml:NAME:VERSION'.")
-    return None, document.path("code", value)
+    path = document.path("code", value)
+    if not path.is_dir():
+        raise fields.error("code", f"'{path}' is a file.", "Name the folder that holds it.")
+    return None, path

@@ -19,11 +19,6 @@ class EnvironmentDefinition:
     image: str
     conda_file: str | None = None
 
-    def body(self) -> dict[str, Any]:
-        """The body of the anonymous environment version."""
-        conda = {"condaFile": self.conda_file} if self.conda_file is not None else {}
-        return {"properties": {"image": self.image, **conda, "isAnonymous": True, "isArchived": False}}
-
 
 @dataclass(frozen=True)
 class Compiled:
@@ -52,9 +47,11 @@ class Compiled:
         return {"properties": properties}
 
 
-def fingerprint(body: Mapping[str, Any]) -> str:
-    """16 hex digits that differ when the body differs; written on the job before anything else is."""
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
+def fingerprint(compiled: Compiled, code_sha256: str = "") -> str:
+    """16 hex digits that differ when the definition differs, known before anything is uploaded."""
+    environment = compiled.environment and [compiled.environment.image, compiled.environment.conda_file]
+    content = [compiled.properties, code_sha256, environment]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

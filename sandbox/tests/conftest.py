@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from azure_sandbox.kernel.clock import Clock
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.ports import Directory

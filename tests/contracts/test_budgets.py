@@ -110,3 +110,14 @@ def test_public_classes_and_functions_of_the_provider_have_docstrings():
             if public and ast.get_docstring(node) is None:
                 missing.append(f"{path.relative_to(ROOT)}: {node.name}")
     assert missing == []
+
+
+def test_nothing_imports_azure_ai_ml():
+    """It clashes with Airflow's own pins and keeps the cloud in a global: docs/decisions/0001."""
+    importing = []
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            importing += [f"{path.name}:{node.lineno}" for name in names if name.startswith("azure.ai")]
+    assert importing == []

@@ -31,9 +31,7 @@ def test_a_machine_without_java_and_maven_is_told_what_to_install(
     assert "Maven is missing" in maven
 
 
-def test_a_java_that_spark_does_not_run_on_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_java_that_spark_does_not_run_on_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fake = tmp_path / "java"
     fake.write_text("#!/bin/sh\necho 'openjdk version \"21.0.1\"' >&2\n")
     fake.chmod(0o755)

@@ -49,7 +49,9 @@ def test_a_stubborn_process_and_its_child_in_another_session_are_gone_afterwards
 
 def test_a_process_that_ends_by_itself_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     with Processes(tmp_path) as processes:
-        processes.start("server", [sys.executable, "-c", "print('port taken'); raise SystemExit(3)"], os.environ)
+        processes.start(
+            "server", [sys.executable, "-c", "print('port taken'); raise SystemExit(3)"], os.environ
+        )
         with pytest.raises(DemoFailed, match=r"server ended with exit code 3.\n    \| port taken"):
             wait_for("The server", lambda: False, processes, 20)
 

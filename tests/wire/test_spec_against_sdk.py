@@ -15,6 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_provider_azureml.connection import CLOUDS
+from airflow_provider_azureml.rest.asset import ensure_environment
+from airflow_provider_azureml.rest.flow import Request
+from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.spec.job import compile_job
 
 HERE = Path(__file__).parent
@@ -23,6 +27,7 @@ WORKSPACE_ID = (
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-ml"
     "/providers/Microsoft.MachineLearningServices/workspaces/ws-ml"
 )
+WORKSPACE = Workspace(CLOUDS["public"], "00000000-0000-0000-0000-000000000001", "rg-ml", "ws-ml")
 INVENTED = {"experimentName": "experiment_name", "displayName": "display_name"}
 
 
@@ -72,8 +77,14 @@ def test_our_anonymous_environment_equals_the_environment_of_the_sdk(
     path: Path, sdk_bodies: dict[str, Any]
 ) -> None:
     sdk = sdk_bodies[path.stem]["environment"]
-    compiled = compile_job(path, WORKSPACE_ID)
-    assert (compiled.environment.body() if compiled.environment else None) == sdk
+    environment = compile_job(path, WORKSPACE_ID).environment
+    if environment is None:
+        assert sdk is None
+        return
+    put = next(ensure_environment(WORKSPACE, environment.image, environment.conda_file or ""))
+    assert isinstance(put, Request)
+    assert {"isArchived": False, **put.json["properties"]} == sdk["properties"]  # type: ignore[index]
+    assert put.url.split("?")[0].endswith(sdk_bodies[path.stem]["job"]["properties"]["environmentId"])
 
 
 def test_there_are_at_least_twelve_definitions_of_both_kinds() -> None:

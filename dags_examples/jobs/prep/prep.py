@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql.functions import broadcast, col, dayofweek, lit, to_date
 
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
 NUMBERS = ["dep_delay", "distance", "sched_dep_time", "sched_arr_time", "arr_delay"]
@@ -21,25 +21,25 @@ def table(spark: SparkSession, folder: str, name: str) -> DataFrame:
 
 def join(flights: DataFrame, weather: DataFrame, planes: DataFrame) -> DataFrame:
     """Flights that arrived, each with the hour's weather at its origin and its plane where known."""
-    arrived = flights.where(F.col("arr_delay").isNotNull()).select(
+    arrived = flights.where(col("arr_delay").isNotNull()).select(
         "carrier",
         "origin",
         "dest",
         "tailnum",
         "time_hour",
-        F.col("month").cast("int"),
-        F.dayofweek(F.to_date("time_hour")).alias("weekday"),
-        *[F.col(name).cast("double") for name in NUMBERS],
+        col("month").cast("int"),
+        dayofweek(to_date("time_hour")).alias("weekday"),
+        *[col(name).cast("double") for name in NUMBERS],
     )
-    hourly = weather.select("origin", "time_hour", *[F.col(name).cast("double") for name in WEATHER])
+    hourly = weather.select("origin", "time_hour", *[col(name).cast("double") for name in WEATHER])
     built = planes.select(
         "tailnum",
-        (F.lit(2013) - F.col("year").cast("int")).alias("plane_age"),
-        F.col("seats").cast("int"),
-        F.col("engine"),
+        (lit(2013) - col("year").cast("int")).alias("plane_age"),
+        col("seats").cast("int"),
+        col("engine"),
     )
     joined = arrived.join(hourly.dropDuplicates(["origin", "time_hour"]), ["origin", "time_hour"], "left")
-    return joined.join(F.broadcast(built), "tailnum", "left").drop("tailnum", "time_hour")
+    return joined.join(broadcast(built), "tailnum", "left").drop("tailnum", "time_hour")
 
 
 def main() -> None:

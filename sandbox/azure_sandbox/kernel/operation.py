@@ -8,6 +8,7 @@ whom it is open to.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -83,12 +84,15 @@ class Call:
         """
         body = await self.request.body()
         try:
-            content = json.loads(body or b"{}")
+            content = json.loads(body or b"{}", parse_constant=_not_json, parse_float=_finite)
+            if b"\\ud" in body.lower():
+                # A lone surrogate is no text: nothing could ever send it back.
+                json.dumps(content, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise AzureError(
                 400,
                 "InvalidRequestContent",
-                f"The request content was invalid and could not be deserialized: '{error}'.",
+                f"The request content was invalid and could not be deserialized: '{_printable(error)}'.",
             ) from None
         if not isinstance(content, dict):
             raise AzureError(
@@ -97,8 +101,28 @@ class Call:
         return content
 
 
+def _not_json(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _not_json(text)
+
+
+def _printable(error: Exception) -> str:
+    return str(error).encode("ascii", "backslashreplace").decode()
+
+
 Handler = Callable[[Call], Awaitable[Response]]
 NeedOf = Callable[[Call], Need]
+
+
+def by_role(cloud: Cloud, caller: Caller, need: Need) -> bool:
+    """RBAC: a role assignment at the scope or above it grants the need."""
+    return caller.kind == "bearer" and cloud.rbac.allowed(
+        caller.object_id, need.action, need.scope, data=need.data
+    )
 
 
 @dataclass(frozen=True)
@@ -109,6 +133,7 @@ class Surface:
     :param authenticate: the caller of a request, or AzureError 401
     :param render_error: an AzureError in this surface's wire format
     :param denied: the refusal that Azure words for a caller who lacks a need
+    :param permits: whether a caller holds a need; RBAC unless the surface has callers without a principal
     """
 
     name: str
@@ -116,6 +141,7 @@ class Surface:
     authenticate: Callable[[Cloud, Request], Caller]
     render_error: Callable[[AzureError, Request], Response]
     denied: Callable[[Caller, Need], AzureError]
+    permits: Callable[[Cloud, Caller, Need], bool] = by_role
 
 
 @dataclass(frozen=True)

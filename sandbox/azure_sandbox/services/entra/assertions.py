@@ -52,6 +52,10 @@ class Assertion:
         value = self.claims.get(name)
         return value if isinstance(value, str) else ""
 
+    def moment(self, name: str, default: float) -> float:
+        value = self.claims.get(name)
+        return float(value) if isinstance(value, (int, float)) else default
+
     @property
     def audiences(self) -> list[str]:
         value = self.claims.get("aud")
@@ -128,9 +132,8 @@ def _may_be_subject(cloud: Cloud, issuer: str, subject: str) -> bool:
 
 
 def _check_times(cloud: Cloud, assertion: Assertion) -> None:
-    now, start, end = cloud.clock.time(), assertion.claims.get("nbf", 0), assertion.claims.get("exp")
-    known = isinstance(start, (int, float)) and isinstance(end, (int, float))
-    if not known or not start - _SKEW <= now < end:
+    now, start, end = cloud.clock.time(), assertion.moment("nbf", 0.0), assertion.moment("exp", -1.0)
+    if not start - _SKEW <= now < end:
         raise errors.assertion_expired(now, start, end)
 
 

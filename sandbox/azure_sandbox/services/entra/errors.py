@@ -17,6 +17,9 @@ _ASSERTION_HELP = (
     "certificate-credentials ."
 )
 
+#: Beyond the year 9999 there is no date to print.
+_LATEST = 2.5e11
+
 
 def aadsts(number: int, text: str, error: str = "invalid_request", status: int = 400) -> AzureError:
     """An error of the token endpoint.
@@ -117,7 +120,7 @@ def no_federated_credential(client_id: str, name: str) -> AzureError:
     )
 
 
-def assertion_expired(now: float, start: object, end: object) -> AzureError:
+def assertion_expired(now: float, start: float, end: float) -> AzureError:
     return _invalid_client(
         700024,
         f"Client assertion is not within its valid time range. Current time: {utc(now).isoformat()}, "
@@ -198,5 +201,5 @@ def _correlation(request: Request) -> str:
         return str(uuid.uuid4())
 
 
-def _moment(seconds: object) -> str:
-    return utc(seconds).isoformat() if isinstance(seconds, (int, float)) and 0 <= seconds < 4e9 else "unknown"
+def _moment(seconds: float) -> str:
+    return utc(seconds).isoformat() if 0 <= seconds < _LATEST else "unknown"

@@ -167,17 +167,19 @@ _Find = Callable[..., Identity]
 
 
 def _application(find: _Find, call: Call) -> Identity:
-    return _addressed(find, call, "application_id")
+    return _addressed(find, call, "application_id", applications=True)
 
 
 def _principal(find: _Find, call: Call) -> Identity:
-    return _addressed(find, call, "principal_id")
+    return _addressed(find, call, "principal_id", applications=False)
 
 
-def _addressed(find: _Find, call: Call, by: str) -> Identity:
+def _addressed(find: _Find, call: Call, by: str, *, applications: bool) -> Identity:
     if "key" in call.params:
-        return find(call.caller, query.alternate_key(call.params["key"]), by="client_id")
-    return find(call.caller, call.params["id"], by=by)
+        by, identifier = "client_id", query.alternate_key(call.params["key"])
+    else:
+        identifier = call.params["id"]
+    return find(call.caller, identifier, by=by, applications=applications)
 
 
 def _single(call: Call, collection: str, resource: dict[str, Any]) -> Response:

@@ -58,17 +58,18 @@ class Graph:
         rows = [i for i in self._registry.identities() if i.kind == APPLICATION or not applications]
         return [row for row in rows if _may(caller, _READ_ALL, row)]
 
-    def readable(self, caller: Caller, identifier: str, *, by: str) -> Identity:
+    def readable(self, caller: Caller, identifier: str, *, by: str, applications: bool) -> Identity:
         """One row.
 
         :param by: the attribute that ``identifier`` is: ``client_id``, ``application_id``, ``principal_id``
+        :param applications: True where a managed identity, which has no application, is not meant
         :raises AzureError: 403, or 404 where nobody goes by this id
         """
-        return self._find(caller, identifier, by, _READ_ALL)
+        return self._find(caller, identifier, by, applications, _READ_ALL)
 
-    def writable(self, caller: Caller, identifier: str, *, by: str) -> Identity:
+    def writable(self, caller: Caller, identifier: str, *, by: str, applications: bool) -> Identity:
         """One row that the caller may change; raises as :meth:`readable`."""
-        return self._find(caller, identifier, by, _WRITE_ALL)
+        return self._find(caller, identifier, by, applications, _WRITE_ALL)
 
     def add_password(self, application: Identity, body: Body) -> tuple[Password, str]:
         asked = body.get("passwordCredential") or {}
@@ -149,11 +150,15 @@ class Graph:
         self._registry.save(replace(application, federated=(*kept, credential)))
         return credential
 
-    def _find(self, caller: Caller, identifier: str, by: str, roles: set[str]) -> Identity:
+    def _find(
+        self, caller: Caller, identifier: str, by: str, applications: bool, roles: set[str]
+    ) -> Identity:
         if not _holds(caller, roles | {_OWNED}):
             raise _denied()
         identity = self._registry.identity(identifier)
         if identity is None or str(getattr(identity, by)).lower() != identifier.lower():
+            raise _missing(identifier)
+        if applications and identity.kind != APPLICATION:
             raise _missing(identifier)
         if not _may(caller, roles, identity):
             raise _denied()

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a job's end means for the task: one small record, or an error that names the root cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_azureml.errors import JobCanceledError, JobFailedError, ServiceError
+from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.rest import run_history
+from airflow_provider_azureml.rest.flow import Flow
+from airflow_provider_azureml.rest.job import CANCELED, COMPLETED, FAILED, Job, Result
+from airflow_provider_azureml.rest.workspace import Workspace
+
+
+def result_of(hook: AzureMLHook, job: Job) -> dict[str, Any]:
+    """The result record of a job that has ended.
+
+    :raises JobFailedError: it ended otherwise than as Completed; JobCanceledError when as Canceled.
+    """
+    if job.status == COMPLETED:
+        return Result.of(job, _metrics(hook, job)).to_dict()
+    try:
+        cause = hook.run(root_cause(hook.workspace, job))
+    except ServiceError as error:
+        cause = f"(Azure's reason is not to be had: {error})"
+    kind = JobCanceledError if job.status == CANCELED else JobFailedError
+    raise kind(job.name, job.status, cause)
+
+
+def _metrics(hook: AzureMLHook, job: Job) -> dict[str, float]:
+    try:
+        return hook.run(run_history.metrics(hook.workspace, job.name))
+    except ServiceError as error:  # the job has succeeded, whatever tracking says
+        hook.log.warning("The metrics of job %s are not to be had: %s", job.name, error)
+        return {}
+
+
+def root_cause(workspace: Workspace, job: Job) -> Flow[str]:
+    """Azure's reason for a job's end, and the reasons of the failed steps of a pipeline."""
+    reasons = [(yield from run_history.details(workspace, job.name)).error]
+    if job.job_type == "Pipeline":
+        for child in (yield from run_history.children(workspace, job.name)):
+            if child.status == FAILED:
+                details = yield from run_history.details(workspace, child.name)
+                reasons.append(f"Step {child.display_name or child.name}: {details.error}")
+    return "\n".join(reason for reason in reasons if reason)

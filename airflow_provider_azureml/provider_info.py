@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All that Airflow reads about this provider (schema: `airflow/provider_info.schema.json`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_azureml import __version__, connection
+
+PACKAGE = "airflow_provider_azureml"
+INTEGRATION = "Azure Machine Learning"
+HOOK = f"{PACKAGE}.hooks.azureml.AzureMLHook"
+MODULES = {
+    "hooks": ("azureml", "keyvault", "lake"),
+    "operators": ("job", "model"),
+    "sensors": ("job",),
+    "triggers": ("job",),
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The answer to Airflow's entry point `apache_airflow_provider`."""
+    return {
+        "package-name": "airflow-provider-azureml",
+        "name": INTEGRATION,
+        "description": "Spark data prep and Azure Machine Learning training, with an identity per task.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": INTEGRATION,
+                "external-doc-url": "https://learn.microsoft.com/azure/machine-learning/",
+                "tags": ["azure"],
+            }
+        ],
+        **{kind: _modules(kind) for kind in MODULES},
+        "connection-types": [_connection_type()],
+        "extra-links": [f"{PACKAGE}.links.AzureMLStudioLink"],
+        "config": {"azureml": _config()},
+    }
+
+
+def _modules(kind: str) -> list[dict[str, Any]]:
+    names = [f"{PACKAGE}.{kind}.{name}" for name in MODULES[kind]]
+    return [{"integration-name": INTEGRATION, "python-modules": names}]
+
+
+def _connection_type() -> dict[str, Any]:
+    """The connection form. Airflow 3.2 and later read it here, without importing the hook."""
+    fields = {
+        name: {"label": field.label, "description": field.description, "schema": dict(field.schema)}
+        for name, field in connection.form().items()
+    }
+    return {
+        "connection-type": connection.CONN_TYPE,
+        "hook-class-name": HOOK,
+        "hook-name": INTEGRATION,
+        "ui-field-behaviour": {
+            "hidden-fields": list(connection.HIDDEN_FIELDS),
+            "relabeling": dict(connection.RELABELING),
+            "placeholders": {},
+        },
+        "conn-fields": fields,
+    }
+
+
+def _config() -> dict[str, Any]:
+    return {
+        "description": "Settings of the Azure Machine Learning provider.",
+        "options": {
+            "deployment_id": {
+                "description": "A short name of this Airflow that no other Airflow uses in the same "
+                "workspaces. Names of jobs derive from it, so that a retry finds its job; changed while "
+                "jobs run, those are not found again.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "prod",
+                "default": "",
+            }
+        },
+    }

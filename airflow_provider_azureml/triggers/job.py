@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting for a job in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import Any
+
+from airflow_provider_azureml.errors import AzureMLError, ServiceError
+from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.rest import intent
+from airflow_provider_azureml.rest import job as job_flows
+from airflow_provider_azureml.rest.job import Job
+from airflow_provider_azureml.rest.workspace import Workspace
+from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
+from airflow_provider_azureml.triggers.log import LogTail
+from airflow_provider_azureml.triggers.poll import Patience, Round, look, remaining
+
+OWNER = "airflow.owner"
+"""Property of a job: the name base of the task instance that it belongs to."""
+ENDED, TIMEOUT, ERROR = "ended", "timeout", "error"
+"""Why an event was fired."""
+
+
+class AzureMLJobTrigger(AzureMLBaseTrigger):
+    """Fires once a job has ended, or its deadline has passed, or its state is not to be had.
+
+    The event: `{"name", "reason", "status", "error", "log_offset"}`. A poll error is never a verdict
+    about the job, and never a reason to cancel it.
+
+    :param azureml_conn_id: the connection to watch with.
+    :param job_name: the job; the only one that this trigger may cancel.
+    :param owner: what the job's owner marker must say before it is cancelled; empty forbids cancelling.
+    :param poll_interval: seconds between two looks.
+    :param deadline: Unix time at which to cancel and fire; None waits for ever.
+    :param cancel_on_kill: whether the job ends when a person ends the task.
+    :param stream_logs: whether the job's log appears in the task's log.
+    :param log_offset: bytes of that log which were shown before.
+    """
+
+    def __init__(
+        self,
+        azureml_conn_id: str,
+        job_name: str,
+        owner: str = "",
+        poll_interval: float = 30.0,
+        deadline: float | None = None,
+        cancel_on_kill: bool = True,
+        stream_logs: bool = False,
+        log_offset: int = 0,
+    ) -> None:
+        super().__init__(azureml_conn_id)
+        self.job_name = job_name
+        self.owner = owner
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.cancel_on_kill = cancel_on_kill
+        self.stream_logs = stream_logs
+        self.log_offset = log_offset
+        self._status = ""
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            "azureml_conn_id": self.azureml_conn_id,
+            "job_name": self.job_name,
+            "owner": self.owner,
+            "poll_interval": self.poll_interval,
+            "deadline": self.deadline,
+            "cancel_on_kill": self.cancel_on_kill,
+            "stream_logs": self.stream_logs,
+            "log_offset": self.log_offset,
+        }
+
+    @cached_property
+    def hook(self) -> AzureMLHook:
+        """The hook; made here, where the connection can be read without blocking the loop."""
+        return AzureMLHook(self.azureml_conn_id)
+
+    async def watch(self) -> dict[str, Any]:
+        """Look until the job has ended; return the event."""
+        async with self.hook.opened():
+            try:
+                return await asyncio.wait_for(self._until_ended(), self._seconds_left())
+            except asyncio.TimeoutError:
+                return await self._give_up()
+            except AzureMLError as error:
+                return self._event(ERROR, error=str(error))
+
+    def _seconds_left(self) -> float | None:
+        return None if self.deadline is None else max(remaining(self.deadline), 0.0)
+
+    async def _until_ended(self) -> dict[str, Any]:
+        workspace = await self.hook.aworkspace()
+        tail = LogTail(self.job_name, self.log_offset) if self.stream_logs else None
+        patience = Patience(self.poll_interval)
+        pause = patience.first()
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                seen = await self.hook.arun(look(workspace, self.job_name, tail))
+                pause = patience.after_success()
+            except ServiceError as error:
+                pause = patience.after_error(error)
+                self.log.warning("The state of job %s is not to be had just now: %s", self.job_name, error)
+                continue
+            self._tell(seen, tail)
+            if seen.has_ended:
+                return self._event(ENDED)
+
+    def _tell(self, seen: Round, tail: LogTail | None) -> None:
+        for line in seen.lines:
+            self.log.info("%s", line)
+        if tail is not None:
+            self.log_offset = tail.offset
+        if seen.status != self._status:
+            self.log.info("Job %s is %s", self.job_name, seen.status)
+            self._status = seen.status
+
+    async def _give_up(self) -> dict[str, Any]:
+        """The deadline has passed: cancel, and say what came of it."""
+        try:
+            await self.cancel("deadline")
+        except ServiceError as error:
+            return self._event(TIMEOUT, error=str(error))
+        return self._event(TIMEOUT)
+
+    def _event(self, reason: str, error: str = "") -> dict[str, Any]:
+        return {
+            "name": self.job_name,
+            "reason": reason,
+            "status": self._status,
+            "error": error,
+            "log_offset": self.log_offset,
+        }
+
+    async def cancel(self, reason: str = "killed") -> None:
+        """Cancel the job, provided that it is ours and has not ended."""
+        if not self.cancel_on_kill or not self.owner:
+            return
+        async with self.hook.opened():
+            workspace = await self.hook.aworkspace()
+            job = await self.hook.arun(job_flows.get(workspace, self.job_name))
+            if may_cancel(job, self.owner):
+                await self._cancel(workspace, job, reason)
+
+    async def _cancel(self, workspace: Workspace, job: Job, reason: str) -> None:
+        problem = await self.hook.arun(intent.cancel(workspace, job, reason))
+        self.log.info("Asked Azure to cancel job %s (%s)", job.name, reason)
+        if problem:
+            self.log.warning("The cancelled job could not be marked as cancelled by Airflow: %s", problem)
+
+
+def may_cancel(job: Job, owner: str) -> bool:
+    """Whether a job is alive, and the owner's."""
+    return not job.is_terminal and job.properties.get(OWNER) == owner

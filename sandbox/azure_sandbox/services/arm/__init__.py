@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""management.azure.com: subscriptions, groups, Microsoft.Authorization and managed identities."""
+
+from __future__ import annotations
+
+from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.service import Service
+from azure_sandbox.services.arm.assignment_routes import assignment_operations
+from azure_sandbox.services.arm.identity_routes import identity_operations
+from azure_sandbox.services.arm.role_routes import role_operations
+from azure_sandbox.services.arm.routes import operations
+from azure_sandbox.services.arm.seed import seed_arm
+from azure_sandbox.services.arm.service import ResourceManager
+
+
+def service(cloud: Cloud) -> Service:
+    manager = ResourceManager(cloud)
+    return Service(
+        "arm",
+        operations(manager)
+        + identity_operations(manager)
+        + role_operations(manager)
+        + assignment_operations(manager),
+        lambda document: seed_arm(cloud, manager, document),
+    )

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a vault greets a stranger, and how it refuses a caller without the role."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.errors import AzureError, render_arm
+from azure_sandbox.kernel.operation import Caller, Need, Surface, bearer_for
+
+_AUDIENCE = "https://vault.azure.net"
+
+_UNAUTHORIZED = {
+    "missing": "AKV10000: Request is missing a Bearer or PoP token.",
+    "expired": "AKV10022: Invalid token: the token is expired.",
+    "audience": f"AKV10022: Invalid audience. Expected {_AUDIENCE}.",
+    "issuer": "AKV10032: Invalid issuer.",
+}
+
+
+def _admit(cloud: Cloud, request: Request) -> Caller:
+    """A caller with a token for Key Vault who says which api-version they speak."""
+
+    def unauthorized(why: str) -> AzureError:
+        challenge = (
+            f'Bearer authorization="https://login.microsoftonline.com/{cloud.tenant_id}", '
+            f'resource="{_AUDIENCE}"'
+        )
+        message = _UNAUTHORIZED.get(why, "AKV10015: The token is invalid.")
+        return AzureError(401, "Unauthorized", message, headers={"WWW-Authenticate": challenge})
+
+    caller = bearer_for(_AUDIENCE, unauthorized=unauthorized)(cloud, request)
+    if not request.query_params.get("api-version"):
+        raise AzureError(400, "BadParameter", "api-version must be specified")
+    return caller
+
+
+def _denied(caller: Caller, need: Need) -> AzureError:
+    vault = need.scope.partition("/vaults/")[2].partition("/")[0]
+    message = (
+        "Caller is not authorized to perform action on resource.\r\n"
+        "If role assignments, deny assignments or role definitions were changed recently, please observe "
+        "propagation time.\r\n"
+        f"Caller: appid={caller.app_id};oid={caller.object_id};iss={caller.claims.get('iss', '')}\r\n"
+        f"Action: '{need.action}'\r\n"
+        f"Resource: '{need.scope.lower()}'\r\n"
+        "Assignment: (not found)\r\n"
+        "DenyAssignmentId: null\r\n"
+        "DecisionReason: null \r\n"
+        f"Vault: {vault};location=eastus\r\n"
+    )
+    return AzureError(403, "Forbidden", message, body={"innererror": {"code": "ForbiddenByRbac"}})
+
+
+SURFACE = Surface("keyvault", ("{vault}.vault.azure.net",), _admit, render_arm, _denied)

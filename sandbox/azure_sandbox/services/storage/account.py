@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Storage accounts and their containers as ARM resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from azure_sandbox.kernel.clock import iso
+from azure_sandbox.kernel.errors import AzureError, not_found
+from azure_sandbox.kernel.operation import Call, Handler, Operation
+from azure_sandbox.kernel.surfaces import MANAGEMENT
+from azure_sandbox.services.storage.lake import Lake
+from azure_sandbox.services.storage.records import Account, Container
+
+_ACCOUNTS = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts"
+_ACCOUNT = _ACCOUNTS + "/{account}"
+_CONTAINERS = _ACCOUNT + "/blobServices/default/containers"
+_TYPE = "Microsoft.Storage/storageAccounts"
+_CONTAINER_TYPE = f"{_TYPE}/blobServices/containers"
+
+
+class Accounts:
+    """Handlers. Errors are ARM's."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def operations(self) -> list[Operation]:
+        def on(method: str, path: str, handler: Handler, action: str) -> Operation:
+            return Operation(MANAGEMENT, method, path, handler, action)
+
+        return [
+            on("GET", _ACCOUNTS, self.list_accounts, f"{_TYPE}/read"),
+            on("GET", _ACCOUNT, self.get, f"{_TYPE}/read"),
+            on("POST", f"{_ACCOUNT}/listKeys", self.list_keys, f"{_TYPE}/listKeys/action"),
+            on("GET", _CONTAINERS, self.list_containers, f"{_CONTAINER_TYPE}/read"),
+            on("GET", f"{_CONTAINERS}/{{container}}", self.get_container, f"{_CONTAINER_TYPE}/read"),
+            on("PUT", f"{_CONTAINERS}/{{container}}", self.put_container, f"{_CONTAINER_TYPE}/write"),
+        ]
+
+    def _account(self, call: Call) -> Account:
+        name, group = call.params["account"], call.params["group"]
+        account = self._lake.catalog.account(name)
+        if account is None or f"/resourcegroups/{group}/".lower() not in account.resource_id.lower():
+            raise not_found(
+                "ResourceNotFound",
+                f"The Resource '{_TYPE}/{name}' under resource group '{group}' was not found. "
+                "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+            )
+        return account
+
+    async def list_accounts(self, call: Call) -> Response:
+        group = f"/resourcegroups/{call.params['group']}/".lower()
+        found = [item for item in self._lake.catalog.accounts() if group in item.resource_id.lower()]
+        return JSONResponse({"value": [_account_resource(item) for item in found]})
+
+    async def get(self, call: Call) -> Response:
+        return JSONResponse(_account_resource(self._account(call)))
+
+    async def list_keys(self, call: Call) -> Response:
+        account = self._account(call)
+        keys = [
+            {
+                "creationTime": iso(account.created),
+                "keyName": f"key{number}",
+                "value": key,
+                "permissions": "FULL",
+            }
+            for number, key in enumerate(account.keys, 1)
+        ]
+        return JSONResponse({"keys": keys})
+
+    async def list_containers(self, call: Call) -> Response:
+        found = self._lake.catalog.containers(self._account(call).name)
+        return JSONResponse({"value": [_container_resource(item) for item in found]})
+
+    async def get_container(self, call: Call) -> Response:
+        container = self._lake.catalog.container(self._account(call).name, call.params["container"])
+        if container is None:
+            raise not_found("ContainerNotFound", "The specified container does not exist.")
+        return JSONResponse(_container_resource(container))
+
+    async def put_container(self, call: Call) -> Response:
+        account, name = self._account(call), call.params["container"]
+        metadata = (await call.json()).get("properties") or {}
+        if not isinstance(metadata, dict):
+            raise AzureError(400, "InvalidRequestContent", "The request content was invalid.")
+        found = self._lake.catalog.container(account.name, name)
+        if found:
+            return JSONResponse(_container_resource(found))
+        made = self._lake.create_container(account, name, _texts(metadata.get("metadata")))
+        return JSONResponse(_container_resource(made), 201)
+
+
+def _texts(metadata: Any) -> dict[str, str]:
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise AzureError(400, "InvalidRequestContent", "Metadata must be a mapping of text to text.")
+    return metadata
+
+
+def _account_resource(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.resource_id,
+        "name": account.name,
+        "type": _TYPE,
+        "location": account.location,
+        "kind": "StorageV2",
+        "sku": {"name": "Standard_LRS", "tier": "Standard"},
+        "tags": {},
+        "properties": {
+            "provisioningState": "Succeeded",
+            "creationTime": iso(account.created),
+            "isHnsEnabled": account.hns,
+            "allowSharedKeyAccess": account.shared_key,
+            "allowBlobPublicAccess": False,
+            "supportsHttpsTrafficOnly": True,
+            "minimumTlsVersion": "TLS1_2",
+            "primaryLocation": account.location,
+            "statusOfPrimary": "available",
+            "primaryEndpoints": {service: f"https://{account.host(service)}/" for service in ("blob", "dfs")},
+            "networkAcls": {
+                "bypass": "AzureServices",
+                "defaultAction": "Allow",
+                "ipRules": [],
+                "virtualNetworkRules": [],
+            },
+        },
+    }
+
+
+def _container_resource(container: Container) -> dict[str, Any]:
+    return {
+        "id": container.scope,
+        "name": container.name,
+        "type": _CONTAINER_TYPE,
+        "etag": f'"{container.etag}"',
+        "properties": {
+            "publicAccess": "None",
+            "leaseStatus": "Unlocked",
+            "leaseState": "Available",
+            "lastModifiedTime": iso(container.modified),
+            "hasImmutabilityPolicy": False,
+            "hasLegalHold": False,
+            "metadata": container.metadata,
+        },
+    }
