@@ -17,7 +17,9 @@ class AzureMLStudioLink(BaseOperatorLink):
     name = "Azure ML Studio"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """The address; empty while there is no job."""
+        """The address; empty while there is no job (asking XCom then would log an error)."""
+        if getattr(operator, "owned_job", True) is None:
+            return ""
         return str(xcom_value(ti_key, STUDIO_URL) or "")
 
     def push(self, context: Any, url: str) -> None:

@@ -63,7 +63,7 @@ class AzureMLBaseOperator(BaseOperator):
         self.stream_logs = stream_logs
         self.access = access
         self._was_killed = False
-        self._owned: tuple[str, str] | None = None  # name and owner of the job that this task answers for
+        self.owned_job: tuple[str, str] | None = None  # name and owner of the job that this task answers for
 
     @cached_property
     def hook(self) -> AzureMLHook:
@@ -144,6 +144,7 @@ class AzureMLBaseOperator(BaseOperator):
     def resume(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
         """Airflow's entry after a deferral: the event becomes the task's result, or its error."""
         with translated(self.access):
+            self.owned_job = (event["name"], "")
             result: dict[str, Any] = self._unless_killed(self.conclude(event))
             return result
 
@@ -183,8 +184,8 @@ class AzureMLBaseOperator(BaseOperator):
     def on_kill(self) -> None:
         """SIGTERM: cancel within the five seconds that Airflow leaves, and never end green."""
         self._was_killed = True
-        if self._owned and self.cancel_on_kill:
+        if self.owned_job and self.cancel_on_kill:
             with Driver(
                 self.hook.credential, self.hook.settings.cloud, retry=AT_ONCE, mask=mask_secret
             ) as driver:
-                self._cancel(*self._owned, "killed", driver.run)
+                self._cancel(*self.owned_job, "killed", driver.run)

@@ -111,7 +111,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         sha256 = code.read_folder(compiled.code).sha256 if compiled.code else ""
         claim = Claim.of(context, fingerprint(compiled, sha256))
         number, job = self._obtain(context, compiled, claim, settled)
-        self._owned = (job.name, claim.base)
+        self.owned_job = (job.name, claim.base)
         AzureMLStudioLink().push(context, job.studio_url)
         self.log.info("Job %s (attempt %d): %s", job.name, number, job.studio_url)
         if self._was_killed:
@@ -191,7 +191,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         name = claim.name(number)
         body = stamp(self._body(context, compiled), claim.marks, claim.fence)
         self._unless_killed()
-        self._owned = (name, claim.base)
+        self.owned_job = (name, claim.base)
         try:
             return self.hook.run(job_flows.submit(self.hook.workspace, name, body))
         except ServiceError as error:
@@ -199,7 +199,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
                 raise
             if self.hook.run(job_flows.find(self.hook.workspace, name)) is None:
                 raise  # the body itself was refused
-            self._owned = None
+            self.owned_job = None
             return None
 
     def _body(self, context: Any, compiled: Compiled) -> dict[str, Any]:
