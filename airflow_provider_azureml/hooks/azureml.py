@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -60,6 +61,7 @@ class AzureMLHook(BaseHook):
     @property
     def credential(self) -> TokenCredential:
         """The identity, for Azure's own packages."""
+        quieten_azure()
         return resolver.credential(self.settings, mask_secret)
 
     @cached_property
@@ -130,6 +132,7 @@ class AzureMLHook(BaseHook):
         return True, text
 
     async def _aload(self) -> Settings:
+        quieten_azure()
         return _settings(await aget_connection(self.azureml_conn_id))
 
     @classmethod
@@ -151,6 +154,18 @@ class AzureMLHook(BaseHook):
             "relabeling": dict(connection.RELABELING),
             "placeholders": {},
         }
+
+
+def quieten_azure() -> None:
+    """Keep task logs readable: Azure's packages write each request with its headers at INFO, and warn
+    of each refused sign-in, which we raise with the same text.
+
+    Who wants to see that sets the levels of these loggers in Airflow's logging configuration.
+    """
+    for name, level in (("azure", logging.WARNING), ("azure.identity", logging.ERROR)):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(level)
 
 
 def _settings(found: Any) -> Settings:

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from airflow_provider_azureml.errors import NotFoundError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest.azure_error import translate
 
 if TYPE_CHECKING:
-    from azure.storage.filedatalake import FileSystemClient
+    from azure.storage.filedatalake import DataLakeFileClient, FileSystemClient
 
 
 class AzureDataLakeHook(AzureMLHook):
@@ -23,13 +23,13 @@ class AzureDataLakeHook(AzureMLHook):
         """Stream a local file to the lake; returns its size in bytes."""
         size = source.stat().st_size
         with self._container(container, f"upload {path}") as lake, source.open("rb") as stream:
-            lake.get_file_client(path).upload_data(stream, length=size, overwrite=overwrite)
+            _upload(lake.get_file_client(path), stream, size, overwrite)
         return size
 
     def upload_bytes(self, container: str, path: str, data: bytes, overwrite: bool = True) -> int:
         """Write bytes; returns their number."""
         with self._container(container, f"upload {path}") as lake:
-            lake.get_file_client(path).upload_data(data, length=len(data), overwrite=overwrite)
+            _upload(lake.get_file_client(path), data, len(data), overwrite)
         return len(data)
 
     def download_file(self, container: str, path: str, target: Path) -> int:
@@ -81,3 +81,15 @@ class AzureDataLakeHook(AzureMLHook):
                 yield service.get_file_system_client(name)
             except AzureError as error:
                 raise translate(error, f"{operation} in {url}/{name}") from error
+
+
+def _upload(client: DataLakeFileClient, data: bytes | IO[bytes], size: int, overwrite: bool) -> None:
+    """Write a file whole. `upload_data` returns without a trace when there is nothing to write."""
+    from azure.core import MatchConditions
+
+    if size:
+        client.upload_data(data, length=size, overwrite=overwrite)
+    elif overwrite:
+        client.create_file()
+    else:
+        client.create_file(match_condition=MatchConditions.IfMissing)

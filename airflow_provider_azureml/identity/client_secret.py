@@ -18,6 +18,7 @@ from airflow_provider_azureml.rest.azure_error import translate
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
+    from azure.identity import ClientSecretCredential
 
 WRONG_SECRET = ("AADSTS7000215", "AADSTS7000222")
 """Entra's codes for an invalid and for an expired client secret (identity.md 4.4)."""
@@ -35,7 +36,7 @@ def build(settings: Settings, mask: Callable[[str], None]) -> TokenCredential:
     return VaultedSecret(lambda: _read_vault(settings, mask), login)
 
 
-def with_secret(settings: Settings, secret: str) -> TokenCredential:
+def with_secret(settings: Settings, secret: str) -> ClientSecretCredential:
     """A fresh credential, with no cached token, for this secret."""
     from azure.identity import ClientSecretCredential
 

@@ -34,7 +34,13 @@ def translate(error: AzureError, operation: str = "") -> ServiceError:
     kind = kinds.get(status, UnreachableError if status in TRANSIENT else ServiceError)
     code = getattr(error, "error_code", None) or getattr(error.error, "code", None) or error.reason
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
-    return kind(status, str(code), str(error.message), headers.get("x-ms-request-id") or "", operation)
+    text = getattr(error.error, "message", None) or error.message
+    return kind(status, str(code), _first_line(text), headers.get("x-ms-request-id") or "", operation)
+
+
+def _first_line(message: object) -> str:
+    """Storage appends lines with the request id, the time and the code, which stand elsewhere."""
+    return str(message).partition("\n")[0].strip()
 
 
 def sign_in_error(error: ClientAuthenticationError, operation: str = "") -> ServiceError:

@@ -79,10 +79,11 @@ class _Session:
             **({"Authorization": f"Bearer {token}"} if token else {}),
             **request.headers,
         }
-        body = {"json": request.json} if request.content is None else {"content": request.content}
-        if request.json is None and request.content is None:
-            body = {}
-        return HttpRequest(request.method, request.url, headers=headers, **body)
+        if request.content == b"":  # azure-core takes empty content for none
+            headers["Content-Length"] = "0"
+        return HttpRequest(
+            request.method, request.url, headers=headers, json=request.json, content=request.content
+        )
 
 
 class Driver:

@@ -33,8 +33,13 @@ class SecretVersion:
 
     @property
     def key_id(self) -> str:
-        """The password it holds, empty when rotation did not make it."""
+        """The password it holds, empty when nobody wrote that down."""
         return self.tags.get("keyId", "")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a rotation published it; what a person wrote is never switched off."""
+        return "rid" in self.tags
 
 
 @dataclass(frozen=True)
@@ -95,15 +100,16 @@ def next_step(
     stray = _stray(ours, versions)
     if stray:
         return stray
-    working = {password.key_id for password in ours if password.ends_at > now}
+    working = {password.key_id for password in passwords if password.ends_at > now}
     ordered = order(versions)
     alive = [version for version in ordered if version.enabled]
-    older = [version for version in alive[:-1] if version.key_id]
+    older = [version for version in alive[:-1] if version.is_ours]
     for version in older:
         if version.key_id not in working:
             return DisableVersion(version.version, "its password no longer works")
     wanting = _lacks_secret(ordered, working, now, rid)
-    if wanting and (len(working) < MAX_ALIVE or not older):
+    living = [password for password in ours if password.key_id in working]
+    if wanting and (len(living) < MAX_ALIVE or not older):
         return Mint(alive[-1].version, alive[-1].key_id) if alive else Mint("", "")
     if older:
         end = alive[-1].created_at + overlap

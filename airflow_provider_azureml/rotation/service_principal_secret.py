@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from airflow_provider_azureml.errors import AzureMLError, DeniedError, ServiceError
+from airflow_provider_azureml.errors import AzureMLError, DeniedError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest.graph import NewPassword, Password
 from airflow_provider_azureml.rotation.plan import (
     PREFIX,
@@ -93,7 +93,7 @@ def advance(
 ) -> Wait | Done:
     """Do step after step until there is nothing to do but to wait, or nothing at all.
 
-    Before each step the state is read again. Raises DeniedError when the new password never works
+    Before each step the state is read again. Raises UnreachableError when the new password never works
     (it is removed) or when the published one does not (nothing is retired then).
     """
     for _ in range(MAX_STEPS):
@@ -109,7 +109,7 @@ def advance(
 
 
 def prove(world: World, secret: str, proof: Proof) -> None:
-    """Sign in until it worked often enough in a row. Raises DeniedError at the deadline."""
+    """Sign in until it worked often enough in a row. Raises UnreachableError at the deadline."""
     end = world.now() + timedelta(seconds=proof.deadline)
     row = 0
     while True:
@@ -118,7 +118,7 @@ def prove(world: World, secret: str, proof: Proof) -> None:
             return
         if world.now() >= end:
             message = f"The secret did not sign in reliably within {proof.deadline:.0f} s"
-            raise DeniedError(401, "SecretNotWorking", message)
+            raise UnreachableError(0, "SecretNotWorking", message)
         world.pause(proof.interval)
 
 

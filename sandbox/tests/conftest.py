@@ -17,6 +17,7 @@ from azure_sandbox.kernel.clock import Clock
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.server import Running, running
+from identity_seed import IDENTITY_SEED
 
 
 class Sandbox:
@@ -92,3 +93,18 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
             return stack.enter_context(serving(tmp_path / "cloud", seed, clock))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox for all tests of the identity services that neither move the clock nor switch things off."""
+    with serving(tmp_path_factory.mktemp("identities"), IDENTITY_SEED) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def as_client(identities: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The same, and this process as an unmodified SDK's: proxy and trust in the environment."""
+    for name, value in identities.environment.items():
+        monkeypatch.setenv(name, value)
+    return identities

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from tests.wire.identities import Client
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +41,20 @@ class Sandbox:
     def requests(self) -> list[dict[str, Any]]:
         """The request log so far."""
         return [json.loads(line) for line in (self.data / "requests.jsonl").read_text().splitlines()]
+
+    def scope(self, group: str, provider_type: str = "", name: str = "") -> str:
+        """ARM id of a resource group, or of a resource in it."""
+        below = f"/providers/{provider_type}/{name}" if provider_type else ""
+        return f"/subscriptions/{self.description['subscription_id']}/resourceGroups/{group}{below}"
+
+    def workspace(self, name: str = "nightly") -> str:
+        """ARM id of a workspace; each has a resource group of its name."""
+        return self.scope(name, "Microsoft.MachineLearningServices/workspaces", name)
+
+    def principal(self, name: str) -> dict[str, str]:
+        """``object_id``, ``client_id`` and, for a managed identity, ``resource_id`` of a seed name."""
+        found: dict[str, str] = self.description["principals"][name]
+        return found
 
 
 def start(data: Path, seed: Path) -> tuple[subprocess.Popen[bytes], Sandbox]:
@@ -77,9 +94,27 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(5)
 
 
+def seed_with_tests_own(path: Path) -> Path:
+    """The demo's seed, and what ``seed.yaml`` beside this file adds to its sections, in one file."""
+    seed = yaml.safe_load((ROOT / "demo" / "seed.yaml").read_text())
+    for section, entries in yaml.safe_load((Path(__file__).parent / "seed.yaml").read_text()).items():
+        seed[section] = [*seed.get(section, []), *entries]
+    path.write_text(yaml.safe_dump(seed))
+    return path
+
+
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """One sandbox with the demo's seed for the whole session."""
-    process, sandbox = start(tmp_path_factory.mktemp("sandbox"), ROOT / "demo" / "seed.yaml")
+    """One sandbox with the demo's seed, and principals of the tests' own, for the whole session."""
+    data = tmp_path_factory.mktemp("sandbox")
+    process, sandbox = start(data, seed_with_tests_own(data / "seed.yaml"))
     yield sandbox
     stop(process)
+
+
+@pytest.fixture(scope="session")
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    """HTTP to the sandbox as any of its identities."""
+    client = Client(sandbox)
+    yield client
+    client.close()

@@ -154,6 +154,13 @@ def test_bytes_arrive_as_they_are(server: Server, both) -> None:
     assert server.seen[0]["headers"]["x-ms-blob-type"] == "BlockBlob"
 
 
+def test_an_empty_file_is_sent_with_its_length(server: Server, both) -> None:
+    run, _ = both
+    run(ask(Request("PUT", server.url + "/a", content=b"")))
+    assert server.seen[0]["headers"]["content-length"] == "0"
+    assert server.seen[0]["body"] == b""
+
+
 def test_the_only_retries_are_ours(server: Server, both) -> None:
     run, _ = both
     server.answers += [(503, b"", {})] * 20

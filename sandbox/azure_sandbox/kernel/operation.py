@@ -28,6 +28,10 @@ PUBLIC = "public"
 ANY_CALLER = "any-caller"
 
 
+#: Bytes of a JSON document; what Azure Resource Manager takes, and here everybody.
+_LARGEST_DOCUMENT = 4 << 20
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who is asking.
@@ -112,6 +116,18 @@ def _finite(text: str) -> float:
 
 def _printable(error: Exception) -> str:
     return str(error).encode("ascii", "backslashreplace").decode()
+
+    async def _body(self) -> bytes:
+        body = bytearray()
+        async for chunk in self.request.stream():
+            body += chunk
+            if len(body) > _LARGEST_DOCUMENT:
+                raise AzureError(
+                    413,
+                    "RequestContentTooLarge",
+                    "The request content size exceeds the maximum size of 4 MB.",
+                )
+        return bytes(body)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

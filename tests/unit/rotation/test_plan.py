@@ -59,6 +59,12 @@ def test_what_a_person_made_is_never_touched() -> None:
     assert done.current.version == "v1"
 
 
+def test_a_version_that_a_person_wrote_stays_even_when_it_names_its_password() -> None:
+    versions = [version("v0", "hand"), version("v1", "k1", "r1", T + HOUR)]
+    for passwords in ([HAND_MADE, password("k1", "r1")], [password("k1", "r1")]):
+        assert step(passwords, versions, T + 50 * HOUR) == Done(versions[1])
+
+
 def test_a_password_that_never_reached_the_vault_goes_first() -> None:
     assert step([password("lost", "r1")], [version("v0")]) == RemovePassword(
         "lost", "no version of the secret holds it"

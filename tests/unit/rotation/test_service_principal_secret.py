@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_provider_azureml.errors import DeniedError, NotFoundError
+from airflow_provider_azureml.errors import NotFoundError, UnreachableError
 from airflow_provider_azureml.rest.graph import NewPassword, Password
 from airflow_provider_azureml.rotation.plan import PREFIX, Done, SecretVersion, Wait
 from airflow_provider_azureml.rotation.service_principal_secret import Proof, Rotation, advance, prove
@@ -143,7 +143,7 @@ def test_nothing_is_published_before_it_signed_in_three_times_in_a_row() -> None
 
 def test_a_password_that_never_works_is_removed_and_never_published() -> None:
     world = FakeWorld(spread=10_000.0)
-    with pytest.raises(DeniedError, match="did not sign in") as caught:
+    with pytest.raises(UnreachableError, match="did not sign in") as caught:
         advance(world, rotation())
     assert ours(world) == []
     assert len(world.vault) == 1
@@ -158,7 +158,7 @@ def test_nothing_is_retired_while_consumers_read_something_that_does_not_work() 
     world.time = wait.until
     item, _ = world.vault[-1]
     world.vault[-1] = (item, "overwritten by somebody")
-    with pytest.raises(DeniedError):
+    with pytest.raises(UnreachableError):
         advance(world, rotation("r2"))
     assert len(ours(world)) == 2
 

@@ -14,18 +14,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.identity import MANAGED_IDENTITY, Certificate, FederatedCredential, Identity
 from azure_sandbox.kernel.ports import AssertionIssuers, Registry
-from azure_sandbox.kernel.tokens import InvalidToken, unverified_claims
+from azure_sandbox.kernel.tokens import InvalidToken
 from azure_sandbox.services.entra import errors
 
 _SKEW = 300
+_SCHEMES: dict[str, padding.AsymmetricPadding] = {
+    "RS256": padding.PKCS1v15(),
+    "PS256": padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size),
+}
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,13 @@ class Assertion:
     @classmethod
     def parse(cls, token: str) -> Assertion:
         """:raises azure_sandbox.kernel.errors.AzureError: AADSTS50027 where it is no JWT"""
+        parts = token.split(".")
         try:
-            claims = unverified_claims(token)
-            header = json.loads(_unpadded(token.partition(".")[0]))
-        except (InvalidToken, ValueError, RecursionError):
+            # azure-identity's asynchronous certificate credential pads its base64; Entra takes both.
+            header, claims = (json.loads(_unpadded(part)) for part in parts[:2])
+        except (ValueError, RecursionError):
             raise errors.malformed_assertion() from None
-        if not isinstance(header, dict):
+        if len(parts) != 3 or not isinstance(header, dict) or not isinstance(claims, dict):
             raise errors.malformed_assertion()
         return cls(token, header, claims)
 
@@ -59,7 +64,8 @@ class Assertion:
     @property
     def audiences(self) -> list[str]:
         value = self.claims.get("aud")
-        return [value] if isinstance(value, str) else [a for a in value or () if isinstance(a, str)]
+        listed = value if isinstance(value, list) else [value]
+        return [audience for audience in listed if isinstance(audience, str)]
 
 
 def check(cloud: Cloud, identity: Identity, token: str) -> None:
@@ -81,11 +87,8 @@ def _check_certificate(cloud: Cloud, identity: Identity, assertion: Assertion) -
     certificate = next((c for c in identity.certificates if _is_signer(c, assertion.header)), None)
     if certificate is None:
         raise errors.bad_signature("The key was not found.")
-    key = RSAKey.import_key(_public_key(certificate))
-    try:
-        jwt.decode(assertion.token, key, algorithms=["RS256", "PS256"])
-    except (JoseError, ValueError, TypeError):
-        raise errors.bad_signature("The key was found, but the signature is wrong.") from None
+    if not _is_signed_by(certificate, assertion):
+        raise errors.bad_signature("The key was found, but the signature is wrong.")
     _check_times(cloud, assertion)
     realm = f"https://login.microsoftonline.com/{cloud.tenant_id}/"
     if not any(audience.startswith(realm) for audience in assertion.audiences):
@@ -141,12 +144,23 @@ def _is_signer(certificate: Certificate, header: dict[str, Any]) -> bool:
     der = base64.b64decode(certificate.der)
     # SHA-1 is what the header "x5t" is (RFC 7515 4.1.7); it names the key, it does not prove anything.
     prints = {"x5t": hashlib.sha1(der, usedforsecurity=False), "x5t#S256": hashlib.sha256(der)}
-    return any(_encoded(digest.digest()) == header.get(name) for name, digest in prints.items())
+    # MSAL pads the thumbprint, the RFC does not.
+    return any(
+        _encoded(digest.digest()) == str(header.get(name)).rstrip("=") for name, digest in prints.items()
+    )
 
 
-def _public_key(certificate: Certificate) -> bytes:
-    loaded = x509.load_der_x509_certificate(base64.b64decode(certificate.der))
-    return loaded.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+def _is_signed_by(certificate: Certificate, assertion: Assertion) -> bool:
+    key = x509.load_der_x509_certificate(base64.b64decode(certificate.der)).public_key()
+    scheme = _SCHEMES.get(str(assertion.header.get("alg")))
+    if scheme is None or not isinstance(key, RSAPublicKey):
+        return False
+    signed, _, signature = assertion.token.rpartition(".")
+    try:
+        key.verify(_unpadded(signature), signed.encode(), scheme, hashes.SHA256())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _encoded(data: bytes) -> str:

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a request becomes on its way out; the drivers themselves are proven in tests/wire."""
+
+from __future__ import annotations
+
+from airflow_provider_azureml.connection import CLOUDS
+from airflow_provider_azureml.rest.driver import _Session
+from airflow_provider_azureml.rest.flow import Request
+
+URL = "https://management.azure.com/x"
+
+
+def test_a_request_of_a_flow_can_set_and_override_headers() -> None:
+    session = _Session(CLOUDS["public"])
+    built = session.build(Request("GET", URL, headers={"Accept": "text/plain", "Range": "bytes=0-"}), "", "")
+    assert (built.headers["Accept"], built.headers["Range"]) == ("text/plain", "bytes=0-")
+    assert "Authorization" not in built.headers
+    assert "x-ms-correlation-request-id" not in built.headers
+
+
+def test_an_empty_json_object_is_still_a_body_and_no_body_is_none() -> None:
+    session = _Session(CLOUDS["public"])
+    assert session.build(Request("POST", URL, json={}), "", "").content is not None
+    assert session.build(Request("POST", URL), "", "").content is None
+    assert session.build(Request("PUT", URL, content=b""), "", "").headers["Content-Length"] == "0"
+
+
+def test_each_secret_is_masked_once_because_masking_costs_a_message() -> None:
+    masked: list[str] = []
+    session = _Session(CLOUDS["public"], mask=masked.append)
+    for _ in range(3):
+        session.build(Request("GET", URL + "?sig=a%2Bb"), "token", "")
+    assert masked == ["a+b", "token"]

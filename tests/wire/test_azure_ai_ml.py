@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The unmodified SDK, ``azure-ai-ml``, in a virtual environment of its own.
+
+Nothing of it is patched: the environment names the proxy and the certificate authority, and the test
+reads what the scripts in ``clients/`` print last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.wire.conftest import ROOT, Sandbox
+from tests.wire.identities import STORAGE, Client
+
+CLIENTS = Path(__file__).parent / "clients"
+#: Built by ``make``; its pins are in ``constraints-sdk.txt``.
+PYTHON = os.environ.get("AZUREML_SDK_PYTHON", str(ROOT / ".venv-sdk" / "bin" / "python"))
+
+Script = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def unique() -> str:
+    return uuid.uuid4().hex[:8]
+
+
+@pytest.fixture
+def run(sandbox: Sandbox, client: Client, unique: str, tmp_path: Path) -> Script:
+    """``run("ml_command.py")`` runs a script as the scientist, and answers with what it reports."""
+
+    def run(script: str, seconds: float = 150) -> dict[str, Any]:
+        given = {
+            "subscription": sandbox.description["subscription_id"],
+            "group": "classic",
+            "workspace": "classic",
+            "run_client_id": sandbox.principal("run-classic")["client_id"],
+            "unique": unique,
+        }
+        environment = {
+            **sandbox.environment,
+            "AZURE_TENANT_ID": sandbox.description["tenant_id"],
+            "AZURE_CLIENT_ID": sandbox.principal("scientist")["client_id"],
+            "AZURE_FEDERATED_TOKEN_FILE": str(client.service_account_file("scientist")),
+            "AZUREML_RUN_POLLING_INTERVAL_MIN": "0.5",
+            "AZUREML_RUN_POLLING_INTERVAL_MAX": "1",
+            "HOME": str(tmp_path),
+            "WIRE_TEST": json.dumps(given),
+        }
+        environment.pop("PYTHONPATH", None)
+        done = subprocess.run(
+            [PYTHON, str(CLIENTS / script)],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+        )
+        assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    return run
+
+
+@pytest.mark.timeout(200)
+def test_the_sdk_submits_and_streams_a_command_job_and_registers_its_output(
+    run: Script, sandbox: Sandbox, unique: str
+) -> None:
+    found = run("ml_command.py")
+    assert found["status"] == "Completed"
+    assert "counted 2 for the SDK" in found["streamed"]
+    assert "kept in its folder" in found["streamed"]
+    assert found["tags"] == {"wire": unique}
+    assert found["studio_url"].startswith(f"https://ml.azure.com/runs/{found['name']}?wsid=")
+    downloaded = {Path(path).name: text for path, text in found["files"].items()}
+    assert "counted 2 for the SDK" in downloaded["std_log.txt"]
+    assert downloaded["count.txt"] == "2"
+    name, version, path = found["model"]
+    assert (name, version) == (f"model-{unique}", "1")
+    assert path.startswith("azureml://")
+    assert "counted" in path
+    assert found["models"] == ["1"]
+    assert found["name"] in found["listed"]
+    assert "/datastores/workspaceblobstore/paths/" in found["data"]
+    # It was the SDK that asked, and the run identity that moved the data.
+    agents = {line["user_agent"] for line in sandbox.requests()}
+    assert any("azure-ai-ml/1." in agent for agent in agents)
+    mover = sandbox.principal("run-classic")["object_id"]
+    moved = [line for line in sandbox.requests() if line["object_id"] == mover and line["status"] < 300]
+    assert any("classicstore" in line["host"] for line in moved)
+
+
+@pytest.mark.timeout(200)
+def test_the_sdk_cancels_a_running_job_and_is_told_why_another_failed(run: Script) -> None:
+    found = run("ml_cancel.py")
+    assert found["running"] == "Running"
+    assert found["cancelled"] == "Canceled"
+    assert found["failed"] == "Failed"
+    assert "exited with status code 3" in found["failure"]
+    assert found["missing"].startswith("404 ")
+
+
+@pytest.mark.timeout(200)
+def test_the_sdk_submits_and_streams_a_pipeline_whose_second_step_reads_the_first(run: Script) -> None:
+    found = run("ml_pipeline.py")
+    assert found["status"] == "Completed"
+    assert found["children"] == {"write": "Completed", "read": "Completed"}
+    assert "read seven" in found["logs"]["read"]
+
+
+@pytest.mark.timeout(300)
+def test_the_sdk_submits_and_streams_a_spark_job(
+    run: Script, sandbox: Sandbox, client: Client, unique: str
+) -> None:
+    lake = f"https://classiclake.dfs.core.windows.net/data/{unique}/rows/rows.csv"
+    headers = {**client.bearer("scientist", STORAGE), "x-ms-version": "2023-11-03"}
+    content = b"a,b\n1,2\n3,4\n"
+    for method, query, body in (
+        ("PUT", "resource=file", b""),
+        ("PATCH", "action=append&position=0", content),
+        ("PATCH", f"action=flush&position={len(content)}", b""),
+    ):
+        client.http.request(method, f"{lake}?{query}", content=body, headers=headers).raise_for_status()
+    found = run("ml_spark.py", 250)
+    assert found["status"] == "Completed", found["streamed"]
+    assert "sum 8" in found["streamed"]
+    spark = [line for line in sandbox.requests() if "Azure Blob FS" in line["user_agent"]]
+    runner = sandbox.principal("run-classic")["object_id"]
+    assert {line["object_id"] for line in spark if "dfs" in line["host"]} == {runner}
