@@ -72,9 +72,13 @@ class AzureMLBaseOperator(BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Airflow's entry."""
-        with translated(self.access):
+        with translated(self.access, self.run_identity):
             check_access_mode(self.access)
             return self._unless_killed(self.perform(context))
+
+    def run_identity(self) -> str:
+        """Client id of the identity that the job runs as, for the mend of a refusal; empty if unknown."""
+        return ""
 
     def perform(self, context: Any) -> Any:
         """What the operator does; errors are this package's own."""
@@ -143,7 +147,7 @@ class AzureMLBaseOperator(BaseOperator):
 
     def resume(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
         """Airflow's entry after a deferral: the event becomes the task's result, or its error."""
-        with translated(self.access):
+        with translated(self.access, self.run_identity):
             self.owned_job = (event["name"], "")
             result: dict[str, Any] = self._unless_killed(self.conclude(event))
             return result

@@ -129,6 +129,14 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
             return self.job
         return Path(self.dag.fileloc).parent / self.job
 
+    def run_identity(self) -> str:
+        """Client id of the managed identity that the definition names; empty when it names none."""
+        try:
+            compiled = compile_job(self._definition(), self.hook.workspace.path, self._overrides())
+        except ConfigurationError:  # it is the error that is being explained
+            return ""
+        return str((compiled.properties.get("identity") or {}).get("clientId") or "")
+
     def _overrides(self) -> dict[str, Any]:
         return {"inputs": self.inputs, "outputs": self.outputs, "identity": self.identity}
 
@@ -183,7 +191,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
 
     def resume_settled(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
         """Airflow's entry once the earlier job has ended: now the next may be submitted."""
-        with translated(self.access):
+        with translated(self.access, self.run_identity):
             return self._unless_killed(self.perform(context, settled=self._settled(event)))  # type: ignore[no-any-return]
 
     def _try_submit(self, context: Any, compiled: Compiled, claim: Claim, number: int) -> Job | None:
@@ -220,7 +228,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Airflow's entry when a trigger crashed or was lost (`__fail__`): the job is cancelled first."""
         if next_method == "__fail__" and self.cancel_on_kill:
-            with translated(self.access):
+            with translated(self.access, self.run_identity):
                 self._cancel_after_trigger_failure(Claim.of(context))
         return super().resume_execution(next_method, next_kwargs, context)
 

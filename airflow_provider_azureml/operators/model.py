@@ -82,14 +82,14 @@ class AzureMLRegisterModelOperator(AzureMLBaseOperator):
     :param model: name of the registered model.
     :param job: the job whose output is registered: its name, or the result of an
         AzureMLRunJobOperator (`train.output`).
-    :param output: name of that job's output.
+    :param job_output: name of that job's output.
     :param metric: the MLflow metric to compare.
     :param goal: `maximize`, or `minimize` for an error or a loss.
     :param model_type: `custom_model`, `mlflow_model` or `triton_model`.
     :param access: `explain` (default) appends cause and mend to errors about access; `off` does not.
     """
 
-    template_fields: Sequence[str] = ("azureml_conn_id", "model", "job", "output", "metric")
+    template_fields: Sequence[str] = ("azureml_conn_id", "model", "job", "job_output", "metric")
     ui_color = "#e6f2fb"
 
     def __init__(
@@ -98,7 +98,7 @@ class AzureMLRegisterModelOperator(AzureMLBaseOperator):
         azureml_conn_id: str = "azureml_default",
         model: str,
         job: str | Mapping[str, Any],
-        output: str = "model",
+        job_output: str = "model",
         metric: str,
         goal: str = "maximize",
         model_type: str = "custom_model",
@@ -108,7 +108,7 @@ class AzureMLRegisterModelOperator(AzureMLBaseOperator):
         super().__init__(azureml_conn_id=azureml_conn_id, access=access, **kwargs)
         self.model = model
         self.job = job
-        self.output = output
+        self.job_output = job_output
         self.metric = metric
         self.goal = goal
         self.model_type = model_type
@@ -173,9 +173,9 @@ class AzureMLRegisterModelOperator(AzureMLBaseOperator):
             self.hook.workspace,
             self.model,
             version,
-            f"azureml://jobs/{job_name}/outputs/{self.output}",
+            f"azureml://jobs/{job_name}/outputs/{self.job_output}",
             self.model_type,
-            description=f"From job {job_name}, output {self.output}",
+            description=f"From job {job_name}, output {self.job_output}",
             tags={self.metric: repr(value)},
             properties={SOURCE_JOB: job_name},
         )
