@@ -58,7 +58,9 @@ class Deployment:
     def environment(self, service: Service) -> dict[str, str]:
         """The service's variables over this machine's, which stand for the image's."""
         programs = [Path(sys.executable).parent, *sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW") and k != "SSL_CERT_DIR"}
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW") and k != "SSL_CERT_DIR"
+        }
         image = {
             "AIRFLOW_HOME": str(self._directory / "home" / service.name),
             "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
@@ -117,7 +119,10 @@ class Deployment:
         if os.geteuid() == 0:
             shutil.chown(data, "postgres")
         initdb = ["initdb", "--no-sync", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
-        initdb += [f"--username={variables['POSTGRES_USER']}", f"--pwfile={variables['POSTGRES_PASSWORD_FILE']}"]
+        initdb += [
+            f"--username={variables['POSTGRES_USER']}",
+            f"--pwfile={variables['POSTGRES_PASSWORD_FILE']}",
+        ]
         single = ["postgres", "--single", "postgres"]
         create = f"CREATE DATABASE {variables['POSTGRES_DB']};\n"
         for command, text in ((initdb, ""), (single, create)):

@@ -58,7 +58,9 @@ def test_the_nightly_dag_succeeds_on_the_celery_worker_with_both_triggerers_up(t
     assert worked.keys() >= TASKS
     assert set(worked.values()) == {"worker"}
     log = deployment.processes.log("worker").read_text(encoding="utf8")
-    executed = [line for line in log.splitlines() if "Executing workload in Celery" in line and run.run_id in line]
+    executed = [
+        line for line in log.splitlines() if "Executing workload in Celery" in line and run.run_id in line
+    ]
     assert {task for task in worked if any(f"task_id='{task}'" in line for line in executed)} == worked.keys()
     after = heartbeats(airflow, "TriggererJob")
     assert set(after) == TRIGGERERS
