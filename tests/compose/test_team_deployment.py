@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -51,7 +50,8 @@ def test_the_nightly_dag_succeeds_on_the_celery_worker_with_both_triggerers_up(t
     assert set(before) == TRIGGERERS
 
     run = nightly.trigger(airflow, deployment.processes)
-    nightly.follow(run, deployment.processes, lambda line: print(line, file=sys.stderr))
+    course: list[str] = []
+    nightly.follow(run, deployment.processes, course.append)
 
     tasks = airflow.get(f"{run.path}/taskInstances")["task_instances"]
     worked = {task["task_id"]: task["hostname"] for task in tasks if task["state"] == "success"}
