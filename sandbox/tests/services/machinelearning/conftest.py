@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.ports import Directory, Lake
 
@@ -139,8 +140,8 @@ class Workspace:
 
     def _send(self, url: str, method: str, body: Any, query: dict[str, str]) -> httpx.Response:
         headers = self.sandbox.bearer(self.principal)
-        query = {"api-version": "2024-10-01", **query}
-        return self.sandbox.http.request(method, url, headers=headers, params=query, json=body)
+        address = httpx.URL(url).copy_merge_params({"api-version": "2024-10-01", **query})
+        return self.sandbox.http.request(method, address, headers=headers, json=body)
 
 
 @pytest.fixture(scope="module")
