@@ -22,7 +22,7 @@ def compiled(**fields: Any) -> dict[str, Any]:
     return dict(compile_job({**COMMAND, **fields}, WS).properties)
 
 
-@pytest.fixture()
+@pytest.fixture
 def spark(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "main.py").write_text("print()")
     return {
@@ -43,7 +43,11 @@ def spark(tmp_path: Path) -> dict[str, Any]:
         ({"command": 3}, "command", "in quotes"),
         ({"environment": None}, "environment", "azureml:NAME:VERSION"),
         ({"environment": "azureml:e@latest"}, "environment", "azureml:e:VERSION"),
-        ({"environment": {"image": "x", "conda_file": {"name": "x"}}}, "conda_file", "conda environment file"),
+        (
+            {"environment": {"image": "x", "conda_file": {"name": "x"}}},
+            "conda_file",
+            "conda environment file",
+        ),
         ({"environment": {"imagee": "x"}}, "image", "Add it"),
         ({"compute": "a b"}, "compute", "name of a compute target"),
         ({"compute": "local"}, "compute", "Name a compute target"),
@@ -80,7 +84,9 @@ def spark(tmp_path: Path) -> dict[str, Any]:
 )
 def test_a_malformed_field_is_named_with_its_mend(fields: dict[Any, Any], name: str, mend: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        compiled(**fields) if all(isinstance(key, str) for key in fields) else compile_job({**COMMAND, **fields}, WS)
+        compiled(**fields) if all(isinstance(key, str) for key in fields) else compile_job(
+            {**COMMAND, **fields}, WS
+        )
     assert name in caught.value.field
     assert mend in str(caught.value)
 
@@ -96,7 +102,11 @@ def test_a_malformed_field_is_named_with_its_mend(fields: dict[Any, Any], name: 
         ({"conf": {"executor_instances": 1}}, "spark.driver.cores", "Add it"),
         ({"conf": {**SPARK_CONF, "dynamic_allocation_enabled": True}}, "minExecutors", "needs one"),
         ({"compute": "azureml:pool"}, "resources", "exactly one"),
-        ({"resources": {"instance_type": "huge", "runtime_version": "3.5"}}, "instance_type", "standard_e4s_v3"),
+        (
+            {"resources": {"instance_type": "huge", "runtime_version": "3.5"}},
+            "instance_type",
+            "standard_e4s_v3",
+        ),
         ({"resources": {"instance_type": "standard_e4s_v3"}}, "runtime_version", "Add it"),
         ({"inputs": {"raw": DATA}}, "inputs", "mode: direct"),
     ],
@@ -119,9 +129,14 @@ def test_a_malformed_spark_field_is_named_with_its_mend(
         ("a: !!python/object/apply:os.system [true]", "not valid YAML"),
         ("day: 2024-99-99", "not valid YAML"),
         ("[" * 20_000, "nested deeper"),
-        ("a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-            f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
-        ), "aliases expanded"),
+        (
+            "a: &a [x,x,x,x,x,x,x,x,x]\n"
+            + "".join(
+                f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n"
+                for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+            ),
+            "aliases expanded",
+        ),
         ("a: &a {b: *a}", "nested deeper"),
         ("x" * (1 << 20) + "x", "larger than"),
     ],
@@ -146,7 +161,9 @@ def test_code_is_relative_to_the_yaml_file(tmp_path: Path) -> None:
 
 
 def test_a_text_for_a_declared_input_is_its_new_path() -> None:
-    body = compile_job({**COMMAND, "inputs": {"d": {**DATA, "mode": "download"}}}, WS, {"inputs": {"d": "azureml:f:2"}})
+    body = compile_job(
+        {**COMMAND, "inputs": {"d": {**DATA, "mode": "download"}}}, WS, {"inputs": {"d": "azureml:f:2"}}
+    )
     assert body.properties["inputs"]["d"] == {
         "uri": f"{WS}/data/f/versions/2",
         "mode": "Download",
@@ -156,7 +173,9 @@ def test_a_text_for_a_declared_input_is_its_new_path() -> None:
 
 def test_overrides_add_change_and_leave_alone() -> None:
     job = {**COMMAND, "inputs": {"a": 1, "b": 2}, "identity": {"type": "aml_token"}}
-    body = compile_job(job, WS, {"inputs": {"b": 3, "c": 4}, "identity": "managed", "outputs": None}).properties
+    body = compile_job(
+        job, WS, {"inputs": {"b": 3, "c": 4}, "identity": "managed", "outputs": None}
+    ).properties
     assert {key: value["value"] for key, value in body["inputs"].items()} == {"a": "1", "b": "3", "c": "4"}
     assert body["identity"] == {"identityType": "Managed"}
 
