@@ -30,15 +30,19 @@ COMPONENTS = {
 }
 
 
-def start(layout: Layout, processes: Processes, environment: Mapping[str, str]) -> Airflow:
+def start(
+    layout: Layout, processes: Processes, environment: Mapping[str, str], *, schedules: bool
+) -> Airflow:
     """Bring the database up to date, start the components and wait until all are healthy.
 
     :param environment: what tasks need besides Airflow's own settings
+    :param schedules: whether the clock starts runs too, as it does every night in production
     :raises DemoFailed: where one of them ends or does not become healthy
     """
     keys = _keys(layout.airflow)
     port, *log_ports = free_ports(3)
     settings = {**os.environ, **environment, **_settings(layout, keys, port, log_ports)}
+    settings["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = str(schedules)
     airflow = layout.command("airflow")
     processes.run("airflow-migrate", [airflow, "db", "migrate"], settings, MIGRATE_SECONDS)
     for component, arguments in COMPONENTS.items():
@@ -87,6 +91,7 @@ def _settings(layout: Layout, keys: Mapping[str, str], port: int, log_ports: lis
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__SECRET_KEY": keys["session"],
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "azure=WARNING",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(log_ports[0]),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(log_ports[1]),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",

@@ -89,11 +89,19 @@ class Arm:
         address = f"https://login.microsoftonline.com/{self._azure.tenant_id}/oauth2/v2.0/token"
         return str(_checked(self._http.post(address, data=form))["access_token"])
 
-    def get(self, path: str, **query: str) -> dict[str, Any]:
-        """:raises DemoFailed: with Azure's own words, where the answer is not a success"""
-        return _checked(self._http.get(ARM + path, params=query, headers=self._headers))
+    def get(
+        self, path: str, query: Mapping[str, str], missing: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The answer; ``missing``, where it is given, stands for a 404.
 
-    def put(self, path: str, body: Mapping[str, Any], **query: str) -> dict[str, Any]:
+        :raises DemoFailed: with Azure's own words, where the answer is not a success
+        """
+        response = self._http.get(ARM + path, params=query, headers=self._headers)
+        if response.status_code == 404 and missing is not None:
+            return missing
+        return _checked(response)
+
+    def put(self, path: str, query: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
         """:raises DemoFailed: with Azure's own words, where the answer is not a success"""
         return _checked(self._http.put(ARM + path, params=query, json=body, headers=self._headers))
 

@@ -21,10 +21,13 @@ class Layout:
     """Folders of one checkout. The state survives between runs, so the champion does too."""
 
     root: Path
+    #: everything that the demo writes
+    state: Path
 
-    @property
-    def state(self) -> Path:
-        return self.root / ".demo"
+    @classmethod
+    def of(cls, root: Path, state: Path | None = None) -> Layout:
+        """The checkout's own state folder, where no other is given."""
+        return cls(root, (state or root / ".demo").resolve())
 
     @property
     def sandbox(self) -> Path:

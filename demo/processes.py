@@ -25,7 +25,7 @@ class Processes:
     """A context: whatever was started in it, and every child of that, is gone after it."""
 
     def __init__(self, logs: Path) -> None:
-        self._logs = logs
+        self.logs = logs
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         self._memory = MemoryWatch()
 
@@ -67,7 +67,7 @@ class Processes:
                 raise DemoFailed(f"{name} ended with exit code {process.returncode}.\n{self.tail(name)}")
 
     def log(self, name: str) -> Path:
-        return self._logs / f"{name}.log"
+        return self.logs / f"{name}.log"
 
     def tail(self, name: str, lines: int = 25) -> str:
         """The last lines of what a process printed."""
@@ -153,5 +153,5 @@ def wait_for(what: str, ready: Callable[[], bool], processes: Processes, seconds
     while not ready():
         processes.check()
         if time.monotonic() > deadline:
-            raise DemoFailed(f"{what} was not ready after {seconds:.0f} s; see the logs in .demo/logs.")
+            raise DemoFailed(f"{what} was not ready after {seconds:.0f} s; see the logs in {processes.logs}.")
         time.sleep(0.25)

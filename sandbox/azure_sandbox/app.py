@@ -64,9 +64,8 @@ def create_services(cloud: Cloud, document: seed.Seed) -> list[Service]:
     return services
 
 
-def create_app(cloud: Cloud, services: list[Service]) -> ASGIApp:
+def create_app(cloud: Cloud, services: list[Service], requests: RequestLog) -> ASGIApp:
     router = Router([operation for service in services for operation in service.operations])
-    requests = RequestLog(cloud.data / "requests.jsonl")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -137,7 +136,13 @@ class RequestLog:
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf8", buffering=1 << 16)
 
+    def close(self) -> None:
+        """Requests that outlive the gateway are no longer written down."""
+        self._file.close()
+
     def write(self, call: Call, status: int, seconds: float) -> None:
+        if self._file.closed:
+            return
         request = call.request
         line: dict[str, Any] = {
             "time": round(call.cloud.clock.time(), 3),

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from azure_sandbox.app import create_app, create_cloud, create_services
+from azure_sandbox.app import RequestLog, create_app, create_cloud, create_services
 from azure_sandbox.gateway.certificates import Certificates
 from azure_sandbox.gateway.environment import client_environment, write_shell
 from azure_sandbox.gateway.gateway import Gateway
@@ -43,7 +43,8 @@ async def running(
     services = create_services(cloud, document)
     names = certificate_names(cloud.location)
     certificates = Certificates(cloud.data / "pki", names)
-    app = create_app(cloud, services)
+    requests = RequestLog(cloud.data / "requests.jsonl")
+    app = create_app(cloud, services, requests)
     gateway = Gateway(app, allowed(names), certificates.server_context(), proxy_port, metadata_port)
     await gateway.start()
     cloud.metadata_url = f"http://127.0.0.1:{gateway.metadata_port}"
@@ -57,6 +58,7 @@ async def running(
         for service in reversed(services):
             await service.stop()
         await gateway.stop()
+        requests.close()
         cloud.store.close()
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+from identity_seed import IDENTITY_SEED
 
 from azure_sandbox.kernel.clock import Clock
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.server import Running, running
-from identity_seed import IDENTITY_SEED
 
 
 class Sandbox:
@@ -95,16 +95,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
         yield start
 
 
-@pytest.fixture(scope="session")
-def identities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """One sandbox for all tests of the identity services that neither move the clock nor switch things off."""
-    with serving(tmp_path_factory.mktemp("identities"), IDENTITY_SEED) as sandbox:
-        yield sandbox
+@pytest.fixture(scope="module")
+def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sandbox]]:
+    """``serve`` for a module's tests to share: starting a sandbox costs more than most of them."""
+    with ExitStack() as stack:
 
+        def start(seed: dict[str, Any], clock: Clock | None = None) -> Sandbox:
+            return stack.enter_context(serving(tmp_path_factory.mktemp("cloud"), seed, clock))
 
-@pytest.fixture
-def as_client(identities: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The same, and this process as an unmodified SDK's: proxy and trust in the environment."""
-    for name, value in identities.environment.items():
-        monkeypatch.setenv(name, value)
-    return identities
+        yield start

@@ -17,6 +17,6 @@ def service(cloud: Cloud) -> Service:
     cloud.provide(Vaults, vaults)
     return Service(
         "keyvault",
-        operations(vaults) + arm_operations(vaults),
+        operations(cloud, vaults) + arm_operations(vaults),
         lambda document: seed_vaults(cloud, vaults, document),
     )

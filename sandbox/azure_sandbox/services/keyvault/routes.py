@@ -11,10 +11,11 @@ from urllib.parse import urlencode
 from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.clock import hours
+from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.operation import Call, Need, Operation
 from azure_sandbox.services.keyvault.records import Secret, Version
 from azure_sandbox.services.keyvault.service import KeyVault, bad_parameter, check_name
-from azure_sandbox.services.keyvault.surface import SURFACE
+from azure_sandbox.services.keyvault.surface import surface
 
 _ACTIONS = "Microsoft.KeyVault/vaults/secrets"
 #: Days that a deleted secret can be recovered.
@@ -24,10 +25,11 @@ _PAGE = 25
 _Handler = Callable[[KeyVault, Call], Awaitable[Response]]
 
 
-def operations(vaults: KeyVault) -> list[Operation]:
+def operations(cloud: Cloud, vaults: KeyVault) -> list[Operation]:
+    of_vaults = surface(cloud)
     return [
         Operation(
-            SURFACE, method, path, partial(handler, vaults), partial(_need, vaults, f"{_ACTIONS}/{action}")
+            of_vaults, method, path, partial(handler, vaults), partial(_need, vaults, f"{_ACTIONS}/{action}")
         )
         for method, path, handler, action in _ROUTES
     ]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.requests import Request
 
 from azure_sandbox.kernel.cloud import Cloud
@@ -36,7 +38,7 @@ def _admit(cloud: Cloud, request: Request) -> Caller:
     return caller
 
 
-def _denied(caller: Caller, need: Need) -> AzureError:
+def _denied(location: str, caller: Caller, need: Need) -> AzureError:
     vault = need.scope.partition("/vaults/")[2].partition("/")[0]
     message = (
         "Caller is not authorized to perform action on resource.\r\n"
@@ -48,9 +50,11 @@ def _denied(caller: Caller, need: Need) -> AzureError:
         "Assignment: (not found)\r\n"
         "DenyAssignmentId: null\r\n"
         "DecisionReason: null \r\n"
-        f"Vault: {vault};location=eastus\r\n"
+        f"Vault: {vault};location={location}\r\n"
     )
     return AzureError(403, "Forbidden", message, body={"innererror": {"code": "ForbiddenByRbac"}})
 
 
-SURFACE = Surface("keyvault", ("{vault}.vault.azure.net",), _admit, render_arm, _denied)
+def surface(cloud: Cloud) -> Surface:
+    denied = partial(_denied, cloud.location)
+    return Surface("keyvault", ("{vault}.vault.azure.net",), _admit, render_arm, denied)

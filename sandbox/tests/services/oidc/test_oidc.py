@@ -7,6 +7,10 @@ import stat
 from pathlib import Path
 
 import pytest
+from conftest import Sandbox
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
 from azure_sandbox.app import create_cloud
 from azure_sandbox.kernel.clock import ManualClock
 from azure_sandbox.kernel.ports import AssertionIssuers
@@ -14,9 +18,6 @@ from azure_sandbox.kernel.seed import InvalidSeed
 from azure_sandbox.kernel.tokens import InvalidToken, unverified_claims
 from azure_sandbox.services import oidc
 from azure_sandbox.services.oidc.service import ClusterIssuers, TokenProjector
-from conftest import Sandbox
-from joserfc import jwt
-from joserfc.jwk import KeySet
 
 SEED = {
     "oidc_issuers": [{"name": "aks"}],
