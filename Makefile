@@ -16,7 +16,7 @@ evidence: $(VENV)/installed ## what the last demo left in the logs
 	$(BIN)/python -m demo evidence
 
 test: prerequisites services $(VENV)/installed $(OLD)/installed ## every test
-	$(BIN)/python -m pytest
+	AIRFLOW_2_PYTHON=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m pytest
 
 lint: $(VENV)/installed ## format, style, types, layers
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
