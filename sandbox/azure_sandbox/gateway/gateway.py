@@ -77,30 +77,11 @@ class Gateway:
         for task in list(self._state.tasks):
             task.cancel()
 
-    def _http_protocol(self) -> HttpProtocol:
-        return HttpProtocol(config=self._config, server_state=self._state, app_state={})
+    def _http_protocol(self) -> HttpToolsProtocol:
+        return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})
 
     def _connect_protocol(self) -> ConnectProtocol:
         return ConnectProtocol(self._names, self._context, self._http_protocol)
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, able to wait: ``start_tls`` may deliver the first request of a quick client
-    before it returns the transport that ``connection_made`` needs."""
-
-    _early = b""
-
-    def data_received(self, data: bytes) -> None:
-        if self.transport is None:
-            self._early += data
-        else:
-            super().data_received(data)
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        early, self._early = self._early, b""
-        if early:
-            self.data_received(early)
 
 
 class ConnectProtocol(asyncio.Protocol):

@@ -86,7 +86,7 @@ class Call:
 
         :raises AzureError: 400 InvalidRequestContent where it is not a JSON object
         """
-        body = await self.request.body()
+        body = await self._body()
         try:
             content = json.loads(body or b"{}", parse_constant=_not_json, parse_float=_finite)
             if b"\\ud" in body.lower():
@@ -104,6 +104,18 @@ class Call:
             )
         return content
 
+    async def _body(self) -> bytes:
+        body = bytearray()
+        async for chunk in self.request.stream():
+            body += chunk
+            if len(body) > _LARGEST_DOCUMENT:
+                raise AzureError(
+                    413,
+                    "RequestContentTooLarge",
+                    "The request content size exceeds the maximum size of 4 MB.",
+                )
+        return bytes(body)
+
 
 def _not_json(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
@@ -116,18 +128,6 @@ def _finite(text: str) -> float:
 
 def _printable(error: Exception) -> str:
     return str(error).encode("ascii", "backslashreplace").decode()
-
-    async def _body(self) -> bytes:
-        body = bytearray()
-        async for chunk in self.request.stream():
-            body += chunk
-            if len(body) > _LARGEST_DOCUMENT:
-                raise AzureError(
-                    413,
-                    "RequestContentTooLarge",
-                    "The request content size exceeds the maximum size of 4 MB.",
-                )
-        return bytes(body)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -16,7 +16,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.identity import MANAGED_IDENTITY, Certificate, FederatedCredential, Identity
@@ -25,6 +26,10 @@ from azure_sandbox.kernel.tokens import InvalidToken
 from azure_sandbox.services.entra import errors
 
 _SKEW = 300
+_SCHEMES: dict[str, padding.AsymmetricPadding] = {
+    "RS256": padding.PKCS1v15(),
+    "PS256": padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size),
+}
 
 
 @dataclass(frozen=True)
@@ -34,25 +39,19 @@ class Assertion:
     token: str
     header: dict[str, Any]
     claims: dict[str, Any]
-    signed: bytes
-    signature: bytes
 
     @classmethod
     def parse(cls, token: str) -> Assertion:
-        """Padding is tolerated, as Entra does: azure-identity's async certificate credential pads.
-
-        :raises azure_sandbox.kernel.errors.AzureError: AADSTS50027 where it is no JWT
-        """
-        signed, _, signature = token.rpartition(".")
-        header, _, payload = signed.partition(".")
+        """:raises azure_sandbox.kernel.errors.AzureError: AADSTS50027 where it is no JWT"""
+        parts = token.split(".")
         try:
-            parts = [json.loads(_decoded(part)) for part in (header, payload)]
-            proof = _decoded(signature)
+            # azure-identity's asynchronous certificate credential pads its base64; Entra takes both.
+            header, claims = (json.loads(_unpadded(part)) for part in parts[:2])
         except (ValueError, RecursionError):
             raise errors.malformed_assertion() from None
-        if not all(isinstance(part, dict) for part in parts):
+        if len(parts) != 3 or not isinstance(header, dict) or not isinstance(claims, dict):
             raise errors.malformed_assertion()
-        return cls(token, parts[0], parts[1], signed.encode(), proof)
+        return cls(token, header, claims)
 
     def claim(self, name: str) -> str:
         value = self.claims.get(name)
@@ -65,7 +64,8 @@ class Assertion:
     @property
     def audiences(self) -> list[str]:
         value = self.claims.get("aud")
-        return [value] if isinstance(value, str) else [a for a in value or () if isinstance(a, str)]
+        listed = value if isinstance(value, list) else [value]
+        return [audience for audience in listed if isinstance(audience, str)]
 
 
 def check(cloud: Cloud, identity: Identity, token: str) -> None:
@@ -87,7 +87,7 @@ def _check_certificate(cloud: Cloud, identity: Identity, assertion: Assertion) -
     certificate = next((c for c in identity.certificates if _is_signer(c, assertion.header)), None)
     if certificate is None:
         raise errors.bad_signature("The key was not found.")
-    if not _is_signed(certificate, assertion):
+    if not _is_signed_by(certificate, assertion):
         raise errors.bad_signature("The key was found, but the signature is wrong.")
     _check_times(cloud, assertion)
     realm = f"https://login.microsoftonline.com/{cloud.tenant_id}/"
@@ -144,31 +144,28 @@ def _is_signer(certificate: Certificate, header: dict[str, Any]) -> bool:
     der = base64.b64decode(certificate.der)
     # SHA-1 is what the header "x5t" is (RFC 7515 4.1.7); it names the key, it does not prove anything.
     prints = {"x5t": hashlib.sha1(der, usedforsecurity=False), "x5t#S256": hashlib.sha256(der)}
-    named = {name: str(header.get(name, "")).rstrip("=") for name in prints}
-    return any(_encoded(digest.digest()) == named[name] for name, digest in prints.items())
+    # MSAL pads the thumbprint, the RFC does not.
+    return any(
+        _encoded(digest.digest()) == str(header.get(name)).rstrip("=") for name, digest in prints.items()
+    )
 
 
-def _is_signed(certificate: Certificate, assertion: Assertion) -> bool:
+def _is_signed_by(certificate: Certificate, assertion: Assertion) -> bool:
     key = x509.load_der_x509_certificate(base64.b64decode(certificate.der)).public_key()
     scheme = _SCHEMES.get(str(assertion.header.get("alg")))
-    if scheme is None or not isinstance(key, rsa.RSAPublicKey):
+    if scheme is None or not isinstance(key, RSAPublicKey):
         return False
+    signed, _, signature = assertion.token.rpartition(".")
     try:
-        key.verify(assertion.signature, assertion.signed, scheme, hashes.SHA256())
-    except InvalidSignature:
+        key.verify(_unpadded(signature), signed.encode(), scheme, hashes.SHA256())
+    except (InvalidSignature, ValueError):
         return False
     return True
-
-
-_SCHEMES: dict[str, padding.AsymmetricPadding] = {
-    "RS256": padding.PKCS1v15(),
-    "PS256": padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH),
-}
 
 
 def _encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _decoded(text: str) -> bytes:
+def _unpadded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Sandbox
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -19,6 +18,7 @@ from azure_sandbox.kernel.clock import ManualClock
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.ports import Registry
+from azure_sandbox.testing import Sandbox
 
 LOGIN = "https://login.microsoftonline.com"
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from azure_sandbox.kernel.cloud import stable_guid
-from storage_cloud import ROLES, StorageCloud, grant, seed
+from sandbox.tests.services.storage.storage_cloud import ROLES, StorageCloud, grant, seed
 
 
 @pytest.fixture(scope="module")

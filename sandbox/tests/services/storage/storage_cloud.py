@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AccessToken
+
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.kernel.rbac import Permission, RoleAssignment, RoleDefinition
 
 if TYPE_CHECKING:
-    from conftest import Sandbox
+    from azure_sandbox.testing import Sandbox
 
 ACCOUNT, FLAT, KEYLESS = "lake", "flat", "keyless"
 STORAGE = "https://storage.azure.com"

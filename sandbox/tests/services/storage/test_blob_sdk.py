@@ -16,7 +16,8 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobBlock, BlobPrefix, BlobServiceClient, ContainerClient, ContentSettings
 from azure.storage.blob.aio import BlobServiceClient as AsyncBlobServiceClient
-from storage_cloud import StorageCloud
+
+from sandbox.tests.services.storage.storage_cloud import StorageCloud
 
 URL = "https://lake.blob.core.windows.net"
 

@@ -10,7 +10,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.filedatalake import DataLakeServiceClient, FileSystemClient
 from azure.storage.filedatalake.aio import DataLakeServiceClient as AsyncDataLakeServiceClient
-from storage_cloud import StorageCloud
+
+from sandbox.tests.services.storage.storage_cloud import StorageCloud
 
 URL = "https://lake.dfs.core.windows.net"
 
