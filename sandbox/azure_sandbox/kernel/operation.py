@@ -81,18 +81,6 @@ class Call:
         """The decoded path."""
         return str(self.request.scope["path"])
 
-    async def _body(self) -> bytes:
-        body = bytearray()
-        async for chunk in self.request.stream():
-            body += chunk
-            if len(body) > _LARGEST_DOCUMENT:
-                raise AzureError(
-                    413,
-                    "RequestContentTooLarge",
-                    "The request content size exceeds the maximum size of 4 MB.",
-                )
-        return bytes(body)
-
     async def json(self) -> dict[str, Any]:
         """The body as an object; an empty body is ``{}``.
 
