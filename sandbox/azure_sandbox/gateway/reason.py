@@ -21,7 +21,7 @@ _HEADER = b"\r\n" + REASON_HEADER.encode() + b": "
 class ReasonProtocol(HttpToolsProtocol):
     """uvicorn's protocol over a transport that knows reasons."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", ReasonTransport(transport)))
 
 
@@ -32,7 +32,8 @@ class ReasonTransport:
         self._transport = cast("asyncio.Transport", transport)
 
     def write(self, data: bytes) -> None:
-        self._transport.write(with_reason(data) if _HEADER in data else data)
+        speaks = data.startswith(b"HTTP/1.1 4") and _HEADER in data
+        self._transport.write(with_reason(data) if speaks else data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
