@@ -84,7 +84,7 @@ with DAG(
         azureml_conn_id="azureml_rotation",
         application_id="{{ var.value.registry_client_id }}",
         secret_name="airflow-registry",  # noqa: S106 - the name of a secret is none
-        overlap=30,
+        overlap=15,
         deferrable=True,
     )
 

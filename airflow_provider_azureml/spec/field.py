@@ -76,7 +76,9 @@ class Fields:
         """A text that must be there and not be blank."""
         value = self.text(name)
         if value is None or not value.strip():
-            raise self.error(name, "is missing.", "Add it.")
+            near = difflib.get_close_matches(name, self._content, n=1)
+            meant = f" Is '{near[0]}' meant for it?" if near and near[0] != name else ""
+            raise self.error(name, "is missing.", f"Add it.{meant}")
         return value
 
     def integer(self, name: str, *, minimum: int = 1) -> int | None:
