@@ -146,10 +146,6 @@ class Airflow:
             raise DemoFailed(f"{errors[0]['filename']} cannot be imported:\n{errors[0]['stack_trace']}")
         return self._request("GET", f"/dags/{dag_id}").is_success
 
-    def close(self) -> None:
-        """Give the connections to the API server back."""
-        self._http.close()
-
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._request(method, path, **arguments)
         if not response.is_success:

@@ -22,9 +22,8 @@ TASKS = {"rotate_secret", "land", "prep", "train", "register"}
 
 @pytest.fixture(scope="module")
 def team() -> Iterator[tuple[Deployment, Airflow]]:
-    with prepared(REPOSITORY / "dags_examples") as deployment:
-        with closing(deployment.start()) as airflow:
-            yield deployment, airflow
+    with prepared(REPOSITORY / "dags_examples") as deployment, closing(deployment.start()) as airflow:
+        yield deployment, airflow
 
 
 def heartbeats(airflow: Airflow, job_type: str) -> dict[str, str]:
