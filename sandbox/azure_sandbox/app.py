@@ -136,13 +136,7 @@ class RequestLog:
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf8", buffering=1 << 16)
 
-    def close(self) -> None:
-        """Requests that outlive the gateway are no longer written down."""
-        self._file.close()
-
     def write(self, call: Call, status: int, seconds: float) -> None:
-        if self._file.closed:
-            return
         request = call.request
         line: dict[str, Any] = {
             "time": round(call.cloud.clock.time(), 3),
@@ -159,3 +153,6 @@ class RequestLog:
         }
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running sandboxes as fixtures."""
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -9,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Sandbox, serving
 from identity_seed import IDENTITY_SEED
 
 from azure_sandbox.kernel.clock import Clock
+from azure_sandbox.testing import Sandbox, serving
 
 
 @pytest.fixture

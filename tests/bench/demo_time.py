@@ -23,4 +23,6 @@ def figures() -> Iterator[Figure]:
         summary = json.loads((Path(state) / "summary.json").read_text())
     tasks = f"of which the pipeline {summary['pipeline_seconds']:.0f} s"
     yield Figure("demo wall time", summary["seconds"], "s", 360, tasks)
-    yield Figure("demo memory, all processes", summary["peak_mb"] / 1024, "GiB", 6, "peak resident set, summed")
+    yield Figure(
+        "demo memory, all processes", summary["peak_mb"] / 1024, "GiB", 6, "peak resident set, summed"
+    )

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from harness import Sandbox
 
 from azure_sandbox.kernel.cloud import stable_guid
+from azure_sandbox.testing import Sandbox
 
 ARM = "https://management.azure.com"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"

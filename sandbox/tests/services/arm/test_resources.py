@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from harness import Sandbox, serving
 
 from azure_sandbox.app import create_cloud, create_services
 from azure_sandbox.kernel.clock import ManualClock
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.seed import InvalidSeed
+from azure_sandbox.testing import Sandbox, serving
 
 ARM = "https://management.azure.com"
 UAMI = "Microsoft.ManagedIdentity/userAssignedIdentities"

@@ -20,10 +20,10 @@ from azure.identity import aio as identity_aio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from harness import Sandbox
 
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.ports import Registry
+from azure_sandbox.testing import Sandbox
 
 ARM = "https://management.azure.com/.default"
 

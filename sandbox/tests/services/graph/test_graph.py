@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from harness import Sandbox
 
 from azure_sandbox.kernel.clock import ManualClock
 from azure_sandbox.kernel.cloud import stable_guid
+from azure_sandbox.testing import Sandbox
 
 GRAPH = "https://graph.microsoft.com/v1.0"
 LEGACY = stable_guid("application", "legacy")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from harness import Sandbox
 
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.ports import Registry
+from azure_sandbox.testing import Sandbox
 
 PATH = "/metadata/identity/oauth2/token"
 

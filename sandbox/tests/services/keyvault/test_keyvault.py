@@ -14,10 +14,10 @@ from azure.identity import ClientSecretCredential
 from azure.identity import aio as identity_aio
 from azure.keyvault.secrets import SecretClient
 from azure.keyvault.secrets import aio as secrets_aio
-from harness import Sandbox
 
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.ports import Registry
+from azure_sandbox.testing import Sandbox
 
 VAULT = "https://vault1.vault.azure.net"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.ports import Directory, Lake
 

@@ -7,7 +7,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from harness import Sandbox
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -18,6 +17,7 @@ from azure_sandbox.kernel.seed import InvalidSeed
 from azure_sandbox.kernel.tokens import InvalidToken, unverified_claims
 from azure_sandbox.services import oidc
 from azure_sandbox.services.oidc.service import ClusterIssuers, TokenProjector
+from azure_sandbox.testing import Sandbox
 
 SEED = {
     "oidc_issuers": [{"name": "aks"}],

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real sandbox for tests: its own thread and event loop, its own ports, a seed of its own.
-
-A module of its own, because every folder's ``conftest`` goes by the same name.
-"""
+"""A real sandbox inside a test's own process: its own thread and event loop, its own ports."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ class Sandbox:
         self.environment = sandbox.environment
         self.http = httpx.Client(
             proxy=sandbox.environment["HTTPS_PROXY"],
-            verify=httpx_context(sandbox.environment["SSL_CERT_FILE"]),
+            verify=ssl.create_default_context(cafile=sandbox.environment["SSL_CERT_FILE"]),
             trust_env=False,
             timeout=30,
         )
@@ -39,15 +36,12 @@ class Sandbox:
         """A token of a seeded principal, minted without a request."""
         directory = self.cloud.port(Directory)
         object_id = directory.object_id_by_name(principal)
-        assert object_id is not None, f"the seed has no principal {principal!r}"
+        if object_id is None:
+            raise KeyError(f"the seed has no principal {principal!r}")
         return directory.token(object_id, resource)[0]
 
     def bearer(self, principal: str, resource: str = "https://management.azure.com") -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(principal, resource)}"}
-
-
-def httpx_context(authority: str) -> Any:
-    return ssl.create_default_context(cafile=authority)
 
 
 @contextmanager
@@ -71,10 +65,11 @@ def serving(data: Path, seed: dict[str, Any], clock: Clock | None = None) -> Ite
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="sandbox")
     thread.start()
     up.wait(30)
-    if not ready or isinstance(ready[0], BaseException):
+    outcome = ready[0] if ready else TimeoutError("no answer within 30 s")
+    if isinstance(outcome, BaseException):
         thread.join(5)
-        raise RuntimeError("the sandbox did not start") from (ready[0] if ready else None)  # type: ignore[arg-type]
-    sandbox = Sandbox(ready[0])
+        raise RuntimeError("the sandbox did not start") from outcome
+    sandbox = Sandbox(outcome)
     try:
         yield sandbox
     finally:
