@@ -12,9 +12,9 @@ INTEGRATION = "Azure Machine Learning"
 HOOK = f"{PACKAGE}.hooks.azureml.AzureMLHook"
 MODULES = {
     "hooks": ("azureml", "keyvault", "lake"),
-    "operators": ("job", "model"),
+    "operators": ("job", "model", "rotation"),
     "sensors": ("job",),
-    "triggers": ("job",),
+    "triggers": ("job", "moment"),
 }
 
 

@@ -45,10 +45,19 @@ def diagnose(text: str, run_identity: str = "") -> Finding | None:
         if match:
             known = _Known({name: value for name, value in match.groupdict().items() if value})
             mend = row.mend.format_map(known)
-            if run_identity:
-                mend = mend.replace("<run identity>", run_identity)
-            return Finding(row.cause.format_map(known), row.plane, mend)
+            return Finding(row.cause.format_map(known), row.plane, _filled_in(mend, text, run_identity))
     return None
+
+
+_DATASTORE = re.compile(r"azureml://\S*?datastores/([A-Za-z0-9_]+)/")
+
+
+def _filled_in(mend: str, text: str, run_identity: str) -> str:
+    """The mend with the blanks that the text, or the job, can fill."""
+    datastore = _DATASTORE.search(text)
+    if datastore:
+        mend = mend.replace("<container>", f"<container of datastore {datastore[1]}>")
+    return mend.replace("<run identity>", run_identity) if run_identity else mend
 
 
 def explain(text: str, run_identity: str = "") -> str:

@@ -21,7 +21,7 @@ class Row(NamedTuple):
     mend: str
 
 
-_ROLE = "az role assignment create --assignee-object-id {who} --assignee-principal-type ServicePrincipal"
+_ROLE = "az role assignment create --assignee {who}"
 _NEW_GRANT = "A grant younger than 10 minutes may not have arrived yet: then wait and retry."
 
 TABLE: tuple[Row, ...] = (

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from airflow_provider_azureml.access.diagnose import explain
@@ -40,11 +40,14 @@ def is_final(error: AzureMLError) -> bool:
 
 
 @contextmanager
-def translated(access: str = "explain") -> Iterator[None]:
-    """Raise Airflow's exceptions for ours, with the cause and the mend where access was refused."""
+def translated(access: str, run_identity: Callable[[], str]) -> Iterator[None]:
+    """Raise Airflow's exceptions for ours, with the cause and the mend where access was refused.
+
+    :param run_identity: asked only for an explanation: the principal that the job runs as, if it is known.
+    """
     try:
         yield
     except AzureMLError as error:
-        text = str(error) if access == "off" else explain(str(error))
+        text = str(error) if access == "off" else explain(str(error), run_identity())
         kind = AirflowFailException if is_final(error) else AirflowException
         raise kind(text) from error

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_azureml.errors import JobCanceledError, JobFailedError, ServiceError
+from airflow_provider_azureml.errors import JobCanceledError, JobFailedError, ServiceError, UnreachableError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest import run_history
 from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.job import CANCELED, COMPLETED, FAILED, Job, Result
 from airflow_provider_azureml.rest.workspace import Workspace
+from airflow_provider_azureml.triggers.job import ERROR, TIMEOUT
 
 
 def result_of(hook: AzureMLHook, job: Job) -> dict[str, Any]:
@@ -45,3 +48,15 @@ def root_cause(workspace: Workspace, job: Job) -> Flow[str]:
                 details = yield from run_history.details(workspace, child.name)
                 reasons.append(f"Step {child.display_name or child.name}: {details.error}")
     return "\n".join(reason for reason in reasons if reason)
+
+
+def conclude(hook: AzureMLHook, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The result record of a job that was waited for; raises for every end but Completed."""
+    name = event["name"]
+    if event["reason"] == ERROR:
+        raise UnreachableError(0, "NoState", f"the state of job {name} is not to be had: {event['error']}")
+    job = hook.run(job_flows.get(hook.workspace, name))
+    if event["reason"] == TIMEOUT and job.status != COMPLETED:
+        cancel = f"cancelling failed: {event['error']}" if event["error"] else "its end was asked for"
+        raise JobFailedError(name, job.status, f"the task's deadline has passed, and {cancel}")
+    return result_of(hook, job)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.compat import (
     AirflowException,
@@ -14,11 +14,12 @@ from airflow_provider_azureml.compat import (
     AirflowSkipException,
     BaseSensorOperator,
 )
-from airflow_provider_azureml.errors import AzureMLError, UnreachableError
-from airflow_provider_azureml.hooks.azureml import AzureMLHook
-from airflow_provider_azureml.rest import job as job_flows
-from airflow_provider_azureml.rest.job import COMPLETED, Job
-from airflow_provider_azureml.triggers.job import ENDED, AzureMLJobTrigger
+
+if TYPE_CHECKING:
+    from airflow_provider_azureml.hooks.azureml import AzureMLHook
+
+# Azure's and the trigger's words, said here again: their modules are loaded by the task, not by the parse.
+COMPLETED, ENDED = "Completed", "ended"
 
 
 class AzureMLJobSensor(BaseSensorOperator):
@@ -53,6 +54,8 @@ class AzureMLJobSensor(BaseSensorOperator):
     @cached_property
     def hook(self) -> AzureMLHook:
         """The hook of this task's connection."""
+        from airflow_provider_azureml.hooks.azureml import AzureMLHook
+
         return AzureMLHook(self.azureml_conn_id)
 
     @property
@@ -65,6 +68,8 @@ class AzureMLJobSensor(BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         if not self.poke(context):
+            from airflow_provider_azureml.triggers.job import AzureMLJobTrigger
+
             trigger = AzureMLJobTrigger(
                 azureml_conn_id=self.azureml_conn_id,
                 job_name=self.name,
@@ -77,6 +82,9 @@ class AzureMLJobSensor(BaseSensorOperator):
 
     def poke(self, context: Any) -> bool:
         """Whether the job has completed; an unreachable service says neither yes nor no."""
+        from airflow_provider_azureml.errors import AzureMLError, UnreachableError
+        from airflow_provider_azureml.rest import job as job_flows
+
         try:
             job = self.hook.run(job_flows.get(self.hook.workspace, self.name))
         except UnreachableError as error:
@@ -85,12 +93,9 @@ class AzureMLJobSensor(BaseSensorOperator):
         except AzureMLError as error:
             raise self._end(str(error)) from error
         self.log.info("Job %s is %s", self.name, job.status)
-        return self._has_completed(job)
-
-    def _has_completed(self, job: Job) -> bool:
         if job.is_terminal and job.status != COMPLETED:
             raise self._end(f"Job {job.name} ended as {job.status}")
-        return job.is_terminal
+        return bool(job.is_terminal)
 
     def resume(self, context: Any, event: Mapping[str, Any]) -> None:
         """Airflow's entry after the wait in the triggerer."""

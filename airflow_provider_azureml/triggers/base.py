@@ -51,11 +51,12 @@ class AzureMLBaseTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, then fire one event."""
         try:
-            yield TriggerEvent(await self.watch())
+            content = await self.watch()
         except asyncio.CancelledError:
             if not HAS_TRIGGER_ON_KILL:
                 await self.on_kill()
             raise
+        yield TriggerEvent(content)
 
     async def on_kill(self) -> None:
         """Cancel in the background: Airflow 3.3 interrupts this method after one second."""
@@ -65,7 +66,7 @@ class AzureMLBaseTrigger(BaseTrigger):
         await asyncio.shield(task)
 
     async def _cancel_if_killed(self) -> None:
-        if await is_still_deferred(self.task_instance):
+        if self.task_instance is None or await is_still_deferred(self.task_instance):
             self.log.info("The task is still deferred: another triggerer has it. Nothing is cancelled.")
             return
         try:

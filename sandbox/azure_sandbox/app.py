@@ -23,7 +23,7 @@ from azure_sandbox.kernel import seed
 from azure_sandbox.kernel.clock import Clock, SystemClock, http_date
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, empty_on_head
-from azure_sandbox.kernel.operation import ANONYMOUS, PUBLIC, Call, Caller, Need, Router, Surface
+from azure_sandbox.kernel.operation import PUBLIC, Call, Router, Surface
 from azure_sandbox.kernel.service import Service
 from azure_sandbox.services import arm, entra, graph, imds, keyvault, machinelearning, oidc, storage
 
@@ -118,16 +118,9 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
     operation, path_params = found
     call.params = {**host_params, **path_params}
     need = operation.need(call)
-    if need is not None and not permitted(call.cloud, call.caller, need):
+    if need is not None and not surface.permits(call.cloud, call.caller, need):
         raise surface.denied(call.caller, need)
     return await operation.handler(call)
-
-
-def permitted(cloud: Cloud, caller: Caller, need: Need) -> bool:
-    """RBAC for principals. What a SAS or key allows was settled when it was authenticated."""
-    if caller.kind == "bearer":
-        return cloud.rbac.allowed(caller.object_id, need.action, need.scope, data=need.data)
-    return caller is not ANONYMOUS
 
 
 class RequestLog:
@@ -136,7 +129,13 @@ class RequestLog:
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf8", buffering=1 << 16)
 
+    def close(self) -> None:
+        """Requests that outlive the gateway are no longer written down."""
+        self._file.close()
+
     def write(self, call: Call, status: int, seconds: float) -> None:
+        if self._file.closed:
+            return
         request = call.request
         line: dict[str, Any] = {
             "time": round(call.cloud.clock.time(), 3),
@@ -153,6 +152,3 @@ class RequestLog:
         }
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()

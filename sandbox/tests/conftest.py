@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Running sandboxes as fixtures."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -37,3 +39,14 @@ def as_client(identities: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     for name, value in identities.environment.items():
         monkeypatch.setenv(name, value)
     return identities
+
+
+@pytest.fixture(scope="module")
+def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sandbox]]:
+    """``serve`` for a module's tests to share: starting a sandbox costs more than most of them."""
+    with ExitStack() as stack:
+
+        def start(seed: dict[str, Any], clock: Clock | None = None) -> Sandbox:
+            return stack.enter_context(serving(tmp_path_factory.mktemp("cloud"), seed, clock))
+
+        yield start

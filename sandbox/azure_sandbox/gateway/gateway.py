@@ -123,18 +123,18 @@ class ConnectProtocol(asyncio.Protocol):
 
     async def _start_tls(self) -> None:
         transport = cast("asyncio.Transport", self._transport)
-        early = EarlyBytes()
+        waiting = _EarlyBytes()
         transport.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
         try:
             secure = await asyncio.get_running_loop().start_tls(
-                transport, early, self._context, server_side=True
+                transport, waiting, self._context, server_side=True
             )
         except (OSError, ssl.SSLError) as error:
             # A client that does not trust the CA hangs up here: that is its error to report.
             log.info("TLS handshake ended: %s", error)
             return
         if secure is not None:
-            early.hand_over(secure, self._http_protocol())
+            waiting.hand_over(secure, self._http_protocol())
 
     def _serve_plain(self) -> None:
         """Hand the connection over as it is; the absolute-form target becomes a path."""
@@ -156,19 +156,26 @@ class ConnectProtocol(asyncio.Protocol):
         transport.close()
 
 
-class EarlyBytes(asyncio.Protocol):
-    """Stands in while the handshake ends: a quick client's request may come before the HTTP protocol
-    knows its transport."""
+class _EarlyBytes(asyncio.Protocol):
+    """Keeps what a client sends in one breath with the end of its handshake.
+
+    ``start_tls`` may deliver it before it returns, when uvicorn's protocol has no connection yet.
+    """
 
     def __init__(self) -> None:
-        self._bytes = b""
+        self._received = b""
+        self._lost = False
 
     def data_received(self, data: bytes) -> None:
-        self._bytes += data
+        self._received += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
 
     def hand_over(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
-        """Give the connection, and what it already brought, to its real protocol."""
+        if self._lost:
+            return
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        if self._bytes:
-            protocol.data_received(self._bytes)
+        if self._received:
+            protocol.data_received(self._received)

@@ -204,8 +204,7 @@ class Assets:
         for text in (name, version):
             if not _NAME.fullmatch(text):
                 raise user_error(f"The {kind.word} name or version '{text}' is not valid.")
-        if kind.required and not properties.get(kind.required):
-            raise user_error(f"The request is invalid. The field 'properties.{kind.required}' is required.")
+        _check_shape(kind, properties)
         return {**properties, **self._derived(workspace, kind, properties)}
 
     def _derived(self, workspace: Workspace, kind: Kind, properties: Json) -> Json:
@@ -246,6 +245,16 @@ def default_output_uri(run_name: str, output: str) -> str:
 
 def _long(workspace: Workspace) -> str:
     return workspace.scope.replace(f"/providers/{ACTION.partition('/')[0]}", "")
+
+
+def _check_shape(kind: Kind, properties: Json) -> None:
+    if kind.required:
+        wanted = dict if kind.required == "componentSpec" else str
+        if not properties.get(kind.required) or not isinstance(properties[kind.required], wanted):
+            raise user_error(f"The request is invalid. The field 'properties.{kind.required}' is required.")
+    for field in ("properties", "tags"):
+        if not isinstance(properties.get(field) or {}, dict):
+            raise user_error(f"The request is invalid. The field 'properties.{field}' is an object.")
 
 
 def _check_fixed(kind: Kind, before: Json, after: Json) -> None:

@@ -123,9 +123,20 @@ def _check_pipeline(body: Json) -> None:
                 inner=("BadArgument", "UnsupportedStepType"),
             )
         _require_text(step, "componentId", f"jobs.{name}.")
-        for field in ("inputs", "outputs"):
-            if not all(isinstance(item, dict) for item in (step.get(field) or {}).values()):
-                raise _invalid(f"jobs.{name}.{field}", "is an object of objects")
+        _check_step(f"jobs.{name}.", step)
+
+
+def _check_step(where: str, step: Json) -> None:
+    for field in ("inputs", "outputs", "identity", "limits", "environment_variables", "environmentVariables"):
+        if step.get(field) is not None and not isinstance(step[field], dict):
+            raise _invalid(where + field, "is an object")
+    for field in ("inputs", "outputs"):
+        if not all(isinstance(item, dict) for item in (step.get(field) or {}).values()):
+            raise _invalid(where + field, "is an object of objects")
+    for field in ("environment", "computeId"):
+        if step.get(field) is not None and not isinstance(step[field], str):
+            raise _invalid(where + field, "is text")
+    timeout_seconds(step)
 
 
 _CHECKS = {"Command": _check_command, "Spark": _check_spark, "Pipeline": _check_pipeline}

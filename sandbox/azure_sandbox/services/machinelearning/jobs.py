@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import uuid
 from collections.abc import Callable, Mapping
 
@@ -168,8 +169,9 @@ def _as_sent(body: Json) -> Json:
 def _take_mutable(run: Run, body: Json) -> None:
     """Tags are replaced; properties can be added and altered, never removed."""
     if body.get("tags") is not None:
-        run.tags = {key: str(value) for key, value in body["tags"].items()}
-    run.properties |= {key: str(value) for key, value in (body.get("properties") or {}).items()}
+        run.tags = {key: value for key, value in body["tags"].items() if value is not None}
+    given = body.get("properties") or {}
+    run.properties |= {key: value for key, value in given.items() if value is not None}
     run.description = body.get("description", run.description)
     run.is_archived = bool(body.get("isArchived", run.is_archived))
 
@@ -206,7 +208,7 @@ def _from_token(token: str | None) -> int | None:
         return None
     try:
         word, _, number = base64.urlsafe_b64decode(token).decode().partition(":")
-        if word == "below":
+        if word == "below" and re.fullmatch(r"[0-9]{1,15}", number):
             return int(number)
     except (binascii.Error, ValueError):
         pass

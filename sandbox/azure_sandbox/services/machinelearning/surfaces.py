@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
-from azure_sandbox.kernel.operation import Caller, Surface, bearer_for
+from azure_sandbox.kernel.operation import Caller, Need, Surface, bearer_for, by_role
 from azure_sandbox.kernel.surfaces import MANAGEMENT_AUDIENCES, authorization_failed
 from azure_sandbox.services.machinelearning.records import Json, Run, Workspace
 
@@ -99,10 +99,16 @@ def _render(error: AzureError, request: Request) -> Response:
     return JSONResponse(content, error.status, headers=error.headers)
 
 
+def _permits(cloud: Cloud, caller: Caller, need: Need) -> bool:
+    # A run token holds no role: it was confined to its workspace on entry, writes by may_write.
+    return caller.kind == "run" or by_role(cloud, caller, need)
+
+
 REGION = Surface(
     "azureml-region",
     ("{region}.api.azureml.ms", "{workspace_guid}.workspace.{region}.api.azureml.ms"),
     _authenticate,
     _render,
     authorization_failed,
+    _permits,
 )

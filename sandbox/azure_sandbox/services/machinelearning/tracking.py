@@ -76,7 +76,8 @@ class Tracking:
         if status and run.kind == "run":
             run.status = status
             end = document.get("end_time")
-            run.ended = float(end) / 1000 if end else (self._cloud.clock.time() if run.over else None)
+            ended = _whole("end_time", end) / 1000 if end else self._cloud.clock.time()
+            run.ended = ended if run.over else None
         self._runs.save(run)
         return run
 
@@ -115,9 +116,10 @@ class Tracking:
 
         :raises AzureError: 400 for a filter that is not understood
         """
-        wanted = {str(identifier) for identifier in document.get("experiment_ids") or ()}
+        listed = document.get("experiment_ids") or []
+        wanted = {str(identifier) for identifier in listed} if isinstance(listed, list) else set()
         conditions = _conditions(str(document.get("filter") or ""))
-        limit = int(document.get("max_results") or 1000)
+        limit = _whole("max_results", document.get("max_results") or 1000)
         found: list[Run] = []
         for run in self._runs.newest(workspace.guid):
             if experiment_id(workspace.guid, run.experiment) not in wanted:
@@ -157,12 +159,12 @@ class Tracking:
         try:
             number = _NUMBERS.get(value) if isinstance(value, str) else None
             number = number if number is not None else float(value)  # type: ignore[arg-type]
-            timestamp = int(entry.get("timestamp") or self._cloud.clock.time() * 1000)
-            step = int(entry.get("step") or 0)
         except (TypeError, ValueError):
             raise bad_request(
                 "UserError", f"Invalid metric {entry.get('key')!r}: value is a number."
             ) from None
+        timestamp = _whole("timestamp", entry.get("timestamp") or self._cloud.clock.time() * 1000)
+        step = _whole("step", entry.get("step") or 0)
         if not isinstance(entry.get("key"), str) or not entry["key"]:
             raise bad_request("UserError", "Missing value for required parameter 'key'.")
         # SQLite has no NaN: it is kept as NULL, and spelled out again on the wire.
@@ -177,8 +179,8 @@ class Tracking:
         actual = self._attribute(run, group, key)
         if actual is None:
             return False
-        if isinstance(actual, float):
-            return _compare(actual, operator, float(wanted))
+        if group.startswith("metric"):
+            return _compare(float(actual), operator, _real(wanted))
         return _compare(str(actual), operator, wanted)
 
     def _attribute(self, run: Run, group: str, key: str) -> Any:
@@ -219,6 +221,27 @@ def _conditions(text: str) -> list[tuple[str, str, str, str]]:
         group, key, operator, value = found.groups()
         conditions.append(((group or "attribute").lower(), key.strip('`"'), operator, value.strip("'\"")))
     return conditions
+
+
+def _whole(field: str, value: object) -> int:
+    """A whole number that the database can hold.
+
+    :raises AzureError: 400
+    """
+    try:
+        number = int(float(value)) if isinstance(value, (str, int, float)) else 1 << 63
+    except (ValueError, OverflowError):
+        number = 1 << 63
+    if not -(1 << 63) < number < 1 << 63:
+        raise bad_request("UserError", f"Invalid value for parameter '{field}': a whole number is expected.")
+    return number
+
+
+def _real(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise bad_request("UserError", f"Expected a number to compare a metric with, not {text!r}.") from None
 
 
 def _entries(document: Json, field: str) -> list[Json]:

@@ -31,7 +31,7 @@ async def get_blob(target: Target) -> Response:
 async def blob_properties(target: Target) -> Response:
     entry = _checked(target)
     headers = {
-        "Content-Type": DEFAULT_TYPE,
+        "content-type": DEFAULT_TYPE,
         "Accept-Ranges": "bytes",
         "Content-Length": str(entry.size),
         **blob_headers(target, entry),

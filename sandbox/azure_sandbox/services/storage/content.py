@@ -56,7 +56,7 @@ def send(target: Target, entry: Entry, headers: dict[str, str]) -> Response:
     start, size = span or (0, entry.size)
     headers = {
         **common_headers(target.call.request),
-        "Content-Type": DEFAULT_TYPE,
+        "content-type": DEFAULT_TYPE,
         "Accept-Ranges": "bytes",
         **headers,
         **_overrides(target),

@@ -79,7 +79,7 @@ def file_headers(entry: Entry) -> dict[str, str]:
     """All that is known of a path, content settings included."""
     return {
         **system_headers(entry),
-        "Content-Type": DEFAULT_TYPE,
+        "content-type": DEFAULT_TYPE,
         "Accept-Ranges": "bytes",
         "x-ms-creation-time": http_date(entry.created),
         "x-ms-lease-state": "available",

@@ -15,6 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from azure_sandbox.kernel.clock import ManualClock
+from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.ports import Registry
 from azure_sandbox.testing import Sandbox
@@ -134,13 +135,13 @@ def test_the_version_1_endpoint_answers_in_strings_and_repeats_the_resource(iden
         ({"scope": "https://unknown.example/.default"}, 400, "invalid_resource", 500011),
         ({"client_assertion": "junk", "client_assertion_type": JWT_BEARER}, 400, "invalid_request", 50027),
         (
-            {"client_assertion": "e30.W10.x", "client_assertion_type": JWT_BEARER},
+            {"client_assertion": "e30.W10.eHh4", "client_assertion_type": JWT_BEARER},
             400,
             "invalid_request",
             50027,
         ),
         (
-            {"client_assertion": "e30.e30.x", "client_assertion_type": JWT_BEARER},
+            {"client_assertion": "e30.e30.eHh4", "client_assertion_type": JWT_BEARER},
             401,
             "invalid_client",
             70025,
@@ -283,7 +284,7 @@ def test_a_subject_is_compared_with_case(serve: Callable[..., Sandbox]) -> None:
 
 
 def test_an_applications_own_token_cannot_be_exchanged(serve: Callable[..., Sandbox]) -> None:
-    trust = {"name": "app", "issuer": "entra", "subject": "identity:source"}
+    trust = {"name": "app", "issuer": "entra", "subject": stable_guid("service-principal", "source")}
     sandbox = serve(
         {"applications": [{"name": "source"}, {"name": "target", "federated_credentials": [trust]}]}
     )

@@ -140,8 +140,8 @@ class Workspace:
 
     def _send(self, url: str, method: str, body: Any, query: dict[str, str]) -> httpx.Response:
         headers = self.sandbox.bearer(self.principal)
-        query = {"api-version": "2024-10-01", **query}
-        return self.sandbox.http.request(method, url, headers=headers, params=query, json=body)
+        address = httpx.URL(url).copy_merge_params({"api-version": "2024-10-01", **query})
+        return self.sandbox.http.request(method, address, headers=headers, json=body)
 
 
 @pytest.fixture(scope="module")

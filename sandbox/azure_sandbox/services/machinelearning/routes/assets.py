@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.errors import bad_request
@@ -71,7 +73,7 @@ def _top(call: Call) -> int | None:
     text = call.query.get("$top")
     if not text:
         return None
-    if not text.isdigit():
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise bad_request("BadRequest", f"$top is a whole number, not '{text}'.")
     return int(text)
 

@@ -109,9 +109,8 @@ class _Routes:
         """``filter`` of clauses joined by ``and``/``or`` (not mixed), ``top`` and ``continuationToken``."""
         asked = await call.json()
         matches = _filter(str(asked.get("filter") or ""))
-        top = min(int(asked["top"]) if str(asked.get("top") or "").isdigit() else 100, 500)
-        token = str(asked.get("continuationToken") or "")
-        below = int(token) if token.isdigit() else None
+        top = min(_number(asked.get("top")) or 100, 500)
+        below = _number(asked.get("continuationToken"))
         wanted = call.params.get("e")
         found: list[Run] = []
         for run in self._service.runs.newest(workspace.guid, below):
@@ -167,6 +166,10 @@ class _Routes:
 
     def _data(self, run: Run) -> Json:
         return {"runMetadata": run_document(self._cloud, run), "runDefinition": None, "runMetrics": None}
+
+
+def _number(value: object) -> int | None:
+    return int(str(value)) if re.fullmatch(r"[0-9]{1,15}", str(value)) else None
 
 
 def _artifact(run: Run, path: str) -> Json:

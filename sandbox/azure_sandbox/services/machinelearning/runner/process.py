@@ -72,9 +72,7 @@ class Process:
                     each_second()
         finally:
             # Also after a normal end: what the command left in the background ends with it.
-            self._end_group()
-        for pump in self._pumps:
-            await asyncio.to_thread(pump.join, _GRACE)
+            await self._end_group()
         status = self._popen.returncode
         return status if status >= 0 else 128 - status
 
@@ -82,13 +80,20 @@ class Process:
         """The end of what the process wrote to stderr."""
         return self._stderr.decode("utf8", "replace").strip()
 
-    def _end_group(self) -> None:
-        if self._popen.poll() is None:
-            _signal_group(self._popen.pid, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(_GRACE)
-        _signal_group(self._popen.pid, signal.SIGKILL)
-        self._popen.wait()
+    async def _end_group(self) -> None:
+        try:
+            if self._popen.poll() is None:
+                _signal_group(self._popen.pid, signal.SIGTERM)
+                for _ in range(round(_GRACE / _POLL)):
+                    if self._popen.poll() is not None:
+                        break
+                    await asyncio.sleep(_POLL)
+        finally:
+            # Without another await: a second cancellation must not leave a process behind.
+            _signal_group(self._popen.pid, signal.SIGKILL)
+            self._popen.wait()
+            for pump in self._pumps:
+                pump.join(_GRACE)
 
     def _pump(self, pipe: IO[bytes], keep: bool) -> None:
         held = b""

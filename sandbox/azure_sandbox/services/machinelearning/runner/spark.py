@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from azure_sandbox.kernel.ports import Lake
+from azure_sandbox.kernel.ports import Directory, Lake
 from azure_sandbox.services.machinelearning.records import JobFailure
 from azure_sandbox.services.machinelearning.runner.environment import (
     Environment,
@@ -98,7 +98,6 @@ class SparkLaunch:
         """Spark's own environment variables; writes the files that they point to."""
         self._conf.mkdir(exist_ok=True)
         settings = {**_DEFAULTS, **self._identity(), **self._stored_keys()}
-        settings["spark.local.dir"] = str(self._place.folder / "tmp")
         lines = [f"{key} {value}" for key, value in settings.items()]
         (self._conf / "spark-defaults.conf").write_text("\n".join(lines) + "\n", encoding="utf8")
         (self._conf / "log4j2.properties").write_text(_LOG4J, encoding="utf8")
@@ -109,6 +108,10 @@ class SparkLaunch:
             "PYSPARK_PYTHON": python,
             "PYSPARK_DRIVER_PYTHON": python,
             "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_LOCAL_DIRS": str(self._place.folder / "tmp"),
+            # The same options as JAVA_TOOL_OPTIONS, which every JVM would print into the user's log.
+            "SPARK_SUBMIT_OPTS": self._place.cloud.client_environment["JAVA_TOOL_OPTIONS"],
+            "JAVA_TOOL_OPTIONS": "",
         }
 
     def arguments(self, jar: Path, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> list[str]:
@@ -133,7 +136,10 @@ class SparkLaunch:
     def _identity(self) -> dict[str, str]:
         cloud = self._place.cloud
         endpoint = f"{cloud.metadata_url}/machinelearning/msi/{self._msi_secret}/token"
+        directory, principal = cloud.port(Directory), self._place.run.run_identity
         return {
+            # MsiTokenProvider insists on an id; a job without identity is refused by the endpoint.
+            "spark.hadoop.fs.azure.account.oauth2.client.id": directory.app_id_of(principal) or "none",
             "spark.hadoop.fs.azure.account.oauth2.msi.endpoint": endpoint,
             "spark.hadoop.fs.azure.account.oauth2.msi.tenant": cloud.tenant_id,
         }

@@ -106,6 +106,7 @@ class Work:
         for name, text in (place.run.body.get("environmentVariables") or {}).items():
             # MLFLOW_TRACKING_URI and the like are the platform's: Azure overwrites the user's.
             values.setdefault(name, substitute(str(text), inputs, outputs))
+        values = {name: value for name, value in values.items() if value != ""}
         process = Process(
             launch.arguments, folder=place.code, environment=values, output=log.file, secrets=hidden
         )

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much a watcher puts up with."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_azureml.errors import DeniedError, NotFoundError, UnreachableError
+from airflow_provider_azureml.triggers.poll import FIRST_LOOK, LONGEST_PAUSE, Patience, remaining
+
+THROTTLED = UnreachableError(429, "TooManyRequests", "slow down", retry_after=45.0)
+
+
+def test_an_unreachable_service_is_waited_for_without_end() -> None:
+    patience = Patience(30, budget=0.0)
+    for _ in range(1000):
+        assert patience.after_error(THROTTLED) >= 45.0
+
+
+@pytest.mark.parametrize("kind", [DeniedError, NotFoundError])
+def test_answers_about_this_job_draw_on_the_budget(kind: type[DeniedError]) -> None:
+    with pytest.raises(kind):
+        Patience(30, budget=0.0).after_error(kind(403, "no", "no"))
+
+
+def test_the_budget_is_whole_again_after_a_good_answer() -> None:
+    patience = Patience(30, budget=1000.0)
+    error = NotFoundError(404, "no", "no")
+    patience.after_error(error)
+    patience.after_success()
+    assert patience._since is None
+
+
+def test_pauses_are_spread_around_the_interval() -> None:
+    pauses = [Patience(100).after_success() for _ in range(500)]
+    assert min(pauses) >= 80
+    assert max(pauses) <= 120
+    assert max(pauses) - min(pauses) > 20
+
+
+def test_a_retry_after_of_a_week_is_capped() -> None:
+    error = UnreachableError(503, "x", "x", retry_after=604_800.0)
+    assert Patience(30).after_error(error) <= LONGEST_PAUSE + 36
+
+
+def test_the_first_look_is_soon() -> None:
+    assert all(Patience(300).first() <= FIRST_LOOK for _ in range(100))
+
+
+def test_no_deadline_is_never() -> None:
+    assert remaining(None) == float("inf")
+    assert remaining(0.0) < 0
