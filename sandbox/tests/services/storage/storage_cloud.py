@@ -13,7 +13,7 @@ from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.kernel.rbac import Permission, RoleAssignment, RoleDefinition
 
 if TYPE_CHECKING:
-    from conftest import Sandbox
+    from azure_sandbox.testing import Sandbox
 
 ACCOUNT, FLAT, KEYLESS = "lake", "flat", "keyless"
 STORAGE = "https://storage.azure.com"
