@@ -179,10 +179,10 @@ REQUESTS: dict[str, tuple[str, str, str, Any]] = {
     "a new secret": (
         "PUT",
         VAULT_HOST,
-        "/secrets/wire?api-version=7.4",
+        "/secrets/wire-{unique}?api-version=7.4",
         {"value": "v", "tags": {"a": "b"}, "attributes": {"enabled": True, "exp": 4102444800, "nbf": 1}},
     ),
-    "a secret": ("GET", VAULT_HOST, "/secrets/wire?api-version=7.4", None),
+    "a secret": ("GET", VAULT_HOST, "/secrets/wire-{unique}?api-version=7.4", None),
     "a list of secrets": ("GET", VAULT_HOST, "/secrets?api-version=7.4&maxresults=5", None),
     "a blob": ("PUT", BLOB, "/{container}/x/blob", b"content"),
     "a blob's content": ("GET", BLOB, "/{container}/x/blob", None),

@@ -120,12 +120,13 @@ class ConnectProtocol(asyncio.Protocol):
             self._refuse("431 Request Header Fields Too Large", "request head too large")
 
     def _decide(self) -> None:
-        method, _, rest = self._head.partition(b"\r\n")[0].decode("latin1").partition(" ")
-        target = rest.partition(" ")[0]
+        method, target, version = [*self._head.partition(b"\r\n")[0].decode("latin1").split(" "), "", ""][:3]
         host, _, port = target.partition(":")
-        if method == "CONNECT" and port == "443" and self._names.fullmatch(host):
+        if not version.startswith("HTTP/"):
+            self._refuse("400 Bad Request", "not an HTTP request")
+        elif method == "CONNECT" and port == "443" and self._names.fullmatch(host):
             self._upgrade = asyncio.get_running_loop().create_task(self._start_tls())
-        elif method != "CONNECT" and urlsplit(target).hostname == METADATA_HOST:
+        elif method != "CONNECT" and _hostname(target) == METADATA_HOST:
             self._serve_plain()
         else:
             self._refuse("403 Forbidden", f"{target} is not a host of Azure that this sandbox serves")
@@ -188,3 +189,10 @@ class _EarlyBytes(asyncio.Protocol):
         protocol.connection_made(transport)
         if self._received:
             protocol.data_received(self._received)
+
+
+def _hostname(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
