@@ -9,7 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -119,7 +119,7 @@ class Airflow:
     """
 
     url: str
-    password: str
+    password: str = field(repr=False)
 
     def healthy(self) -> bool:
         """Whether all four components report health."""

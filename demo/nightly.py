@@ -68,13 +68,25 @@ def _shown(events: list[str]) -> list[str]:
 def trigger(airflow: Airflow, processes: Processes) -> Run:
     """End what an interrupted demo left running, then start a run of our own."""
     wait_for(f"DAG {DAG}", lambda: airflow.knows(DAG), processes, PARSE_SECONDS)
-    for state in ("running", "queued"):
-        for left in airflow.get(f"/dags/{DAG}/dagRuns", state=state)["dag_runs"]:
-            airflow.patch(f"/dags/{DAG}/dagRuns/{left['dag_run_id']}", {"state": "failed"})
+    _end_active_runs(airflow)
     airflow.patch(f"/dags/{DAG}", {"is_paused": False})
+    # A DAG that is switched on first makes the run that its schedule owes, and may have one run at a time.
+    wait_for("The run that was due", lambda: not _overdue(airflow), processes, PARSE_SECONDS)
+    _end_active_runs(airflow)
     now = datetime.now(timezone.utc).isoformat()
     body = {"logical_date": now, "conf": {"overreach": True}}
     return Run(airflow, airflow.post(f"/dags/{DAG}/dagRuns", body)["dag_run_id"])
+
+
+def _overdue(airflow: Airflow) -> bool:
+    due = airflow.get(f"/dags/{DAG}")["next_dagrun_run_after"]
+    return datetime.fromisoformat(due.replace("Z", "+00:00")) <= datetime.now(timezone.utc)
+
+
+def _end_active_runs(airflow: Airflow) -> None:
+    for state in ("running", "queued"):
+        for left in airflow.get(f"/dags/{DAG}/dagRuns", state=state)["dag_runs"]:
+            airflow.patch(f"/dags/{DAG}/dagRuns/{left['dag_run_id']}", {"state": "failed"})
 
 
 def follow(run: Run, processes: Processes, say: Callable[[str], None]) -> None:

@@ -56,9 +56,13 @@ class Processes:
         if code:
             raise DemoFailed(f"{name} failed with exit code {code}.\n{self.tail(name)}")
 
-    def check(self) -> None:
-        """:raises DemoFailed: where one of them has ended by itself, with the end of its log"""
-        for name, process in self._started.items():
+    def check(self, *names: str) -> None:
+        """Check those named, or all.
+
+        :raises DemoFailed: where one of them has ended by itself, with the end of its log
+        """
+        for name in names or self._started:
+            process = self._started[name]
             if process.poll() is not None:
                 raise DemoFailed(f"{name} ended with exit code {process.returncode}.\n{self.tail(name)}")
 
@@ -84,13 +88,21 @@ class Processes:
     ) -> None:
         self._memory.stop()
         leaders = {process.pid for process in self._started.values()}
-        family = psutil.Process().children(recursive=True)
+        family = [one for leader in leaders for one in _family(leader)]
         _signal(leaders, family, signal.SIGTERM)
         psutil.wait_procs(family, timeout=TERM_SECONDS)
         _signal(leaders, family, signal.SIGKILL)
         psutil.wait_procs(family, timeout=TERM_SECONDS)
         for process in self._started.values():
             process.wait()
+
+
+def _family(leader: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(leader)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []  # it ended by itself
 
 
 def _signal(leaders: Collection[int], family: Collection[psutil.Process], number: signal.Signals) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from identity_seed import IDENTITY_SEED
 
 from azure_sandbox.kernel.clock import Clock
 from azure_sandbox.testing import Sandbox, serving
+from sandbox.tests.identity_seed import IDENTITY_SEED
 
 
 @pytest.fixture

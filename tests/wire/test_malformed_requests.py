@@ -130,9 +130,16 @@ def connections(sandbox: Sandbox) -> Iterator[Connections]:
 
 @pytest.fixture
 def request_of(sandbox: Sandbox, client: Client) -> Callable[[str], Wire]:
-    """A good request by its name, as somebody who may make it; each test has a folder of its own."""
+    """A good request by its name, as somebody who may make it; each test has a container and names of its own."""
+    unique = uuid.uuid4().hex[:8]
+    made = client.http.put(
+        f"https://{BLOB}/wire-{unique}?restype=container",
+        headers={**client.bearer("owner", STORAGE), "x-ms-version": "2023-11-03"},
+    )
+    assert made.status_code == 201, made.text
     values = {
-        "unique": uuid.uuid4().hex[:8],
+        "unique": unique,
+        "container": f"wire-{unique}",
         "subscription": f"/subscriptions/{sandbox.description['subscription_id']}",
         "group": sandbox.scope("classic"),
         "workspace": sandbox.workspace("classic"),

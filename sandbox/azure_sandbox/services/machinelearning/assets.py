@@ -248,13 +248,26 @@ def _long(workspace: Workspace) -> str:
 
 
 def _check_shape(kind: Kind, properties: Json) -> None:
+    shapes: dict[str, type] = {
+        "properties": dict,
+        "tags": dict,
+        "image": str,
+        "condaFile": str,
+        "build": dict,
+    }
+    shapes |= {"description": str, "modelType": str, "dataType": str, "flavors": dict, "stage": str}
+    for field, wanted in shapes.items():
+        if properties.get(field) is not None and not isinstance(properties[field], wanted):
+            word = "text" if wanted is str else "an object"
+            raise user_error(f"The request is invalid. The field 'properties.{field}' is {word}.")
+    if kind.route == "environments" and not (properties.get("image") or properties.get("build")):
+        raise user_error(
+            "The request is invalid. The field 'properties.image' or 'properties.build' is required."
+        )
     if kind.required:
         wanted = dict if kind.required == "componentSpec" else str
         if not properties.get(kind.required) or not isinstance(properties[kind.required], wanted):
             raise user_error(f"The request is invalid. The field 'properties.{kind.required}' is required.")
-    for field in ("properties", "tags"):
-        if not isinstance(properties.get(field) or {}, dict):
-            raise user_error(f"The request is invalid. The field 'properties.{field}' is an object.")
 
 
 def _check_fixed(kind: Kind, before: Json, after: Json) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.ports import Directory, Lake
+from azure_sandbox.testing import serving
 
 ML = "Microsoft.MachineLearningServices/workspaces"
 
@@ -145,10 +147,8 @@ class Workspace:
 
 
 @pytest.fixture(scope="module")
-def _module_workspace(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    # All conftest modules have the same name: the outer one is asked of pytest.
-    outer = request.config.pluginmanager.get_plugin(str(Path(__file__).parents[2] / "conftest.py"))
-    with outer.serving(tmp_path_factory.mktemp("cloud"), SEED) as sandbox:
+def _module_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with serving(tmp_path_factory.mktemp("cloud"), SEED) as sandbox:
         yield Workspace(sandbox)
 
 
@@ -162,3 +162,15 @@ def workspace(_module_workspace: Workspace) -> Workspace:
 def fresh_workspace(serve: Callable[..., Any]) -> Workspace:
     """A workspace of the test's own."""
     return Workspace(serve(SEED))
+
+
+@pytest.fixture
+def restartable(tmp_path: Path) -> Callable[[], AbstractContextManager[Workspace]]:
+    """``with restartable() as workspace``: each time another sandbox over the same data."""
+
+    @contextmanager
+    def start() -> Iterator[Workspace]:
+        with serving(tmp_path / "cloud", SEED) as sandbox:
+            yield Workspace(sandbox)
+
+    return start

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from azure_sandbox.services.machinelearning.runs import Runs
 
 STEP = {"type": "command", "environment": "azureml:plain:1"}
 
@@ -116,25 +117,17 @@ def test_a_step_of_another_kind_is_refused(workspace: Any) -> None:
     assert "'a' is not a command step" in answer.json()["error"]["message"]
 
 
-def test_after_a_restart_a_running_job_has_failed_and_a_waiting_one_runs(
-    tmp_path: Path, request: Any
-) -> None:
-    from azure_sandbox.services.machinelearning.runs import Runs
-
-    outer = request.config.pluginmanager.get_plugin(str(Path(__file__).parents[2] / "conftest.py"))
-    here = request.config.pluginmanager.get_plugin(str(Path(__file__).parent / "conftest.py"))
-    with outer.serving(tmp_path, here.SEED) as sandbox:
-        workspace = here.Workspace(sandbox)
+def test_after_a_restart_a_running_job_has_failed_and_a_waiting_one_runs(restartable: Any) -> None:
+    with restartable() as workspace:
         for name in ("running-1", "running-2"):
             workspace.submit(name, command="sleep 300")
             workspace.wait(name, "Running")
         workspace.submit("waiting")
         workspace.wait("waiting", "Queued")
-        process = next(run.process_id for run in Runs(sandbox.cloud).unfinished() if run.process_id)
+        process = next(run.process_id for run in Runs(workspace.cloud).unfinished() if run.process_id)
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
-    with outer.serving(tmp_path, here.SEED) as sandbox:
-        workspace = here.Workspace(sandbox)
+    with restartable() as workspace:
         assert workspace.wait("running-1")["status"] == "Failed"
         assert "The sandbox was stopped while the job was Running" in workspace.error("running-1")
         assert workspace.wait("waiting")["status"] == "Completed"

@@ -61,7 +61,8 @@ def test_spark_is_refused_where_its_run_identity_has_no_role(workspace: Any) -> 
     assert workspace.arm("PUT", "/jobs/spark-denied", body).status_code == 201
     assert workspace.wait("spark-denied", seconds=280)["status"] == "Failed"
     error = workspace.error("spark-denied")
-    assert "This request is not authorized to perform this operation using this permission" in error
+    assert "java.nio.file.AccessDeniedException" in error, error
+    assert "403, HEAD, https://lake.dfs.core.windows.net" in error, error
 
 
 def test_without_java_a_spark_job_says_so(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:

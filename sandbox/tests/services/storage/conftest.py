@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from storage_cloud import ROLES, StorageCloud, grant, seed
 
 from azure_sandbox.kernel.cloud import stable_guid
+from sandbox.tests.storage_cloud import ROLES, StorageCloud, grant, seed
 
 
 @pytest.fixture(scope="module")

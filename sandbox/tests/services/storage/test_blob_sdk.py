@@ -16,7 +16,8 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobBlock, BlobPrefix, BlobServiceClient, ContainerClient, ContentSettings
 from azure.storage.blob.aio import BlobServiceClient as AsyncBlobServiceClient
-from storage_cloud import StorageCloud
+
+from sandbox.tests.storage_cloud import StorageCloud
 
 URL = "https://lake.blob.core.windows.net"
 
@@ -164,7 +165,7 @@ def test_account_and_service_answer(storage: StorageCloud) -> None:
 async def test_the_async_client_does_the_same(storage: StorageCloud, filesystem: str) -> None:
     async with (
         storage.async_credential() as credential,
-        AsyncBlobServiceClient(URL, credential) as service,
+        AsyncBlobServiceClient(URL, credential, connection_verify=storage.authority) as service,
     ):
         container = service.get_container_client(filesystem)
         blob = await container.upload_blob("x/y", b"z" * 100_000)

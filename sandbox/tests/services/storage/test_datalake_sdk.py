@@ -10,7 +10,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.filedatalake import DataLakeServiceClient, FileSystemClient
 from azure.storage.filedatalake.aio import DataLakeServiceClient as AsyncDataLakeServiceClient
-from storage_cloud import StorageCloud
+
+from sandbox.tests.storage_cloud import StorageCloud
 
 URL = "https://lake.dfs.core.windows.net"
 
@@ -130,7 +131,7 @@ def test_deleting_a_directory_takes_all_below_it(client: FileSystemClient) -> No
 async def test_the_async_client_does_the_same(storage: StorageCloud, filesystem: str) -> None:
     async with (
         storage.async_credential() as credential,
-        AsyncDataLakeServiceClient(URL, credential) as service,
+        AsyncDataLakeServiceClient(URL, credential, connection_verify=storage.authority) as service,
     ):
         files = service.get_file_system_client(filesystem)
         file = files.get_file_client("x/y")

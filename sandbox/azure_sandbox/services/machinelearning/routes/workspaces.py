@@ -119,20 +119,8 @@ class _Routes:
         return JSONResponse({name: host for name in services})
 
     def _workspace(self, workspace: Workspace) -> Json:
-        lake, service = self._cloud.port(Lake), self._service.workspaces
+        lake = self._cloud.port(Lake)
         vault = self._cloud.resource_scope(workspace.group, "Microsoft.KeyVault/vaults", workspace.key_vault)
-        attached = service.attached_identities(workspace)
-        system = service.system_identity(workspace)
-        identity: Json = {
-            "type": "SystemAssigned,UserAssigned" if attached else "SystemAssigned",
-            "principalId": system.principal_id,
-            "tenantId": self._cloud.tenant_id,
-        }
-        if attached:
-            identity["userAssignedIdentities"] = {
-                item.resource_id: {"principalId": item.principal_id, "clientId": item.client_id}
-                for item in attached
-            }
         properties = {
             "friendlyName": workspace.name,
             "description": "",
@@ -158,9 +146,25 @@ class _Routes:
             "tags": {},
             "kind": "Default",
             "sku": {"name": "Basic", "tier": "Basic"},
-            "identity": identity,
+            "identity": self._identity(workspace),
             "properties": properties,
         }
+
+    def _identity(self, workspace: Workspace) -> Json:
+        service = self._service.workspaces
+        attached = service.attached_identities(workspace)
+        system = service.system_identity(workspace)
+        identity: Json = {
+            "type": "SystemAssigned,UserAssigned" if attached else "SystemAssigned",
+            "principalId": system.principal_id,
+            "tenantId": self._cloud.tenant_id,
+        }
+        if attached:
+            identity["userAssignedIdentities"] = {
+                item.resource_id: {"principalId": item.principal_id, "clientId": item.client_id}
+                for item in attached
+            }
+        return identity
 
     def _datastore(self, workspace: Workspace, store: Datastore) -> Json:
         kind = {"none": "None", "account_key": "AccountKey"}[store.credentials]

@@ -62,8 +62,9 @@ class Pipeline:
                     log.write(f"[{iso(self._now())}] Run {name} ({child.name}) ended {child.status}.")
                     failed += [name] if child.status != "Completed" else []
         finally:
-            for task in running:
-                task.cancel()
+            # A cancelled pipeline has ended when its steps have; the supervisor ends those.
+            if running:
+                await asyncio.wait(running)
         if failed:
             raise self._failure(failed[0])
 

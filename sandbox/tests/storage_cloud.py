@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure.core.credentials import AccessToken
 
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.kernel.rbac import Permission, RoleAssignment, RoleDefinition
-
-if TYPE_CHECKING:
-    from azure_sandbox.testing import Sandbox
+from azure_sandbox.testing import Sandbox
 
 ACCOUNT, FLAT, KEYLESS = "lake", "flat", "keyless"
 STORAGE = "https://storage.azure.com"
@@ -73,6 +71,11 @@ class StorageCloud:
 
     def async_credential(self, principal: str = "owner") -> AsyncCredential:
         return AsyncCredential(self.sandbox, principal)
+
+    @property
+    def authority(self) -> str:
+        """For aiohttp, which reads the environment's CA when it is first imported, not when used."""
+        return self.sandbox.environment["SSL_CERT_FILE"]
 
     def send(self, method: str, url: str, principal: str | None = "owner", **options: Any) -> Any:
         """One raw request; ``url`` begins with ``dfs:/`` or ``blob:/``."""
