@@ -65,14 +65,18 @@ def _shown(events: list[str]) -> list[str]:
     return [line for event in events for line in event.splitlines() if not line.startswith("::")]
 
 
-def trigger(airflow: Airflow, processes: Processes) -> Run:
-    """End what an interrupted demo left running, then start a run of our own."""
+def trigger(airflow: Airflow, processes: Processes, *, schedules: bool = True) -> Run:
+    """End what an interrupted demo left running, then start a run of our own.
+
+    :param schedules: whether this Airflow's clock starts runs too
+    """
     wait_for(f"DAG {DAG}", lambda: airflow.knows(DAG), processes, PARSE_SECONDS)
     _end_active_runs(airflow)
     airflow.patch(f"/dags/{DAG}", {"is_paused": False})
     # A DAG that is switched on first makes the run that its schedule owes, and may have one run at a time.
-    wait_for("The run that was due", lambda: not _overdue(airflow), processes, PARSE_SECONDS)
-    _end_active_runs(airflow)
+    if schedules:
+        wait_for("The run that was due", lambda: not _overdue(airflow), processes, PARSE_SECONDS)
+        _end_active_runs(airflow)
     now = datetime.now(timezone.utc).isoformat()
     body = {"logical_date": now, "conf": {"overreach": True}}
     return Run(airflow, airflow.post(f"/dags/{DAG}/dagRuns", body)["dag_run_id"])
