@@ -18,10 +18,10 @@ from weakref import WeakSet
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from azure_sandbox.gateway.hosts import METADATA_HOST
+from azure_sandbox.gateway.reason import ReasonProtocol
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,8 @@ class Gateway:
         for _ in range(3):
             await asyncio.sleep(0)
 
-    def _http_protocol(self) -> HttpToolsProtocol:
-        return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})
+    def _http_protocol(self) -> ReasonProtocol:
+        return ReasonProtocol(config=self._config, server_state=self._state, app_state={})
 
     def _connect_protocol(self) -> ConnectProtocol:
         return ConnectProtocol(self._names, self._context, self._http_protocol, self._transports)

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.clock import Clock, iso
-from azure_sandbox.kernel.errors import AzureError
+from azure_sandbox.kernel.errors import REASON_HEADER, AzureError
 
 #: What the newest SDKs of 2026 send; answered where the request names none.
 DEFAULT_VERSION = "2025-07-05"
@@ -243,4 +243,7 @@ def _in_blob_words(error: AzureError) -> AzureError:
 
 
 def _headers(error: AzureError, request: Request) -> dict[str, str]:
-    return {**common_headers(request), "x-ms-error-code": error.code, **error.headers}
+    # A refusal may quote what a client sent; a status line holds printable ASCII only.
+    reason = re.sub(r"[^ -~]", "?", error.message)
+    ours = {"x-ms-error-code": error.code, REASON_HEADER: reason}
+    return {**common_headers(request), **ours, **error.headers}
