@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -32,6 +33,12 @@ class Model:
             return False
         self.directories.update(self.parents(path))
         self.files[path] = content
+        return True
+
+    def make_directory(self, path: str) -> bool:
+        if path in self.files or any(parent in self.files for parent in self.parents(path)):
+            return False
+        self.directories.update([*self.parents(path), path])
         return True
 
     def below(self, path: str) -> bool:
@@ -65,41 +72,69 @@ class Model:
         return True
 
 
+class Player:
+    """Does one thing to the lake and to the model; each method returns the answer and whether the model allows it."""
+
+    def __init__(self, storage: StorageCloud, filesystem: str, dice: random.Random) -> None:
+        self.storage, self.filesystem, self.dice, self.model = storage, filesystem, dice, Model()
+
+    def _url(self, service: str, path: str) -> str:
+        return f"{service}:/{self.filesystem}/{quote(path)}"
+
+    def put_blob(self, path: str, other: str) -> tuple[Any, bool]:
+        content = self.dice.randbytes(self.dice.randint(0, 5000))
+        headers = {"x-ms-blob-type": "BlockBlob"}
+        answer = self.storage.send("PUT", self._url("blob", path), headers=headers, content=content)
+        return answer, self.model.put(path, content)
+
+    def create_file(self, path: str, other: str) -> tuple[Any, bool]:
+        answer = self.storage.send("PUT", f"{self._url('dfs', path)}?resource=file")
+        return answer, self.model.put(path, b"")
+
+    def make_directory(self, path: str, other: str) -> tuple[Any, bool]:
+        answer = self.storage.send("PUT", f"{self._url('dfs', path)}?resource=directory")
+        return answer, self.model.make_directory(path)
+
+    def delete(self, path: str, other: str) -> tuple[Any, bool]:
+        answer = self.storage.send("DELETE", f"{self._url('dfs', path)}?recursive=true")
+        return answer, self.model.delete(path)
+
+    def rename(self, path: str, other: str) -> tuple[Any, bool]:
+        source = {"x-ms-rename-source": f"/{self.filesystem}/{quote(path)}"}
+        answer = self.storage.send("PUT", self._url("dfs", other), headers=source)
+        return answer, self.model.rename(path, other)
+
+    def append(self, path: str, other: str) -> tuple[Any, bool]:
+        url = f"{self._url('dfs', path)}?action=append&position={len(self.model.files.get(path, b''))}&flush=true"
+        answer = self.storage.send("PATCH", url, content=b"more")
+        if path not in self.model.files:
+            return answer, False
+        self.model.files[path] += b"more"
+        return answer, True
+
+    def check(self) -> None:
+        url = f"dfs:/{self.filesystem}?resource=filesystem&recursive=true"
+        listed = self.storage.send("GET", url).json()["paths"]
+        assert {item["name"] for item in listed if "isDirectory" not in item} == set(self.model.files)
+        assert {item["name"] for item in listed if "isDirectory" in item} == self.model.directories
+        for path, content in self.model.files.items():
+            assert self.storage.send("GET", self._url("blob", path)).content == content
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_lake_behaves_as_a_dictionary_of_paths(storage: StorageCloud, filesystem: str, seed: int) -> None:
-    dice, model = random.Random(seed), Model()
+    dice = random.Random(seed)
+    player = Player(storage, filesystem, dice)
+    moves = [
+        player.put_blob,
+        player.create_file,
+        player.make_directory,
+        player.delete,
+        player.rename,
+        player.append,
+    ]
     for step in range(120):
-        path, other = dice.choice(NAMES), dice.choice(NAMES)
-        dfs, blob = f"dfs:/{filesystem}/{quote(path)}", f"blob:/{filesystem}/{quote(path)}"
-        action = dice.choice(["blob", "dfs", "mkdir", "delete", "rename", "append"])
-        if action == "blob":
-            content = dice.randbytes(dice.randint(0, 5000))
-            answer = storage.send("PUT", blob, headers={"x-ms-blob-type": "BlockBlob"}, content=content)
-            expected = model.put(path, content)
-        elif action == "dfs":
-            answer = storage.send("PUT", f"{dfs}?resource=file")
-            expected = model.put(path, b"")
-        elif action == "mkdir":
-            answer = storage.send("PUT", f"{dfs}?resource=directory")
-            expected = path not in model.files and not any(p in model.files for p in model.parents(path))
-            if expected:
-                model.directories.update([*model.parents(path), path])
-        elif action == "delete":
-            answer = storage.send("DELETE", f"{dfs}?recursive=true")
-            expected = model.delete(path)
-        elif action == "rename":
-            source = {"x-ms-rename-source": f"/{filesystem}/{quote(path)}"}
-            answer = storage.send("PUT", f"dfs:/{filesystem}/{quote(other)}", headers=source)
-            expected = model.rename(path, other)
-        else:
-            size = len(model.files.get(path, b""))
-            answer = storage.send("PATCH", f"{dfs}?action=append&position={size}&flush=true", content=b"more")
-            expected = path in model.files
-            if expected:
-                model.files[path] += b"more"
-        assert (answer.status_code < 300) == expected, (step, action, path, other, answer.text)
-    listed = storage.send("GET", f"dfs:/{filesystem}?resource=filesystem&recursive=true").json()["paths"]
-    assert {item["name"] for item in listed if "isDirectory" not in item} == set(model.files)
-    assert {item["name"] for item in listed if "isDirectory" in item} == model.directories
-    for path, content in model.files.items():
-        assert storage.send("GET", f"blob:/{filesystem}/{quote(path)}").content == content
+        move, path, other = dice.choice(moves), dice.choice(NAMES), dice.choice(NAMES)
+        answer, allowed = move(path, other)
+        assert (answer.status_code < 300) == allowed, (step, move.__name__, path, other, answer.text)
+    player.check()

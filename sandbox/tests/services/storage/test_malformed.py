@@ -141,7 +141,6 @@ def test_a_bad_authorization_is_no_server_error(storage: StorageCloud) -> None:
         "SharedKey",
         "SharedKey lake:%",
         "Basic eDp5",
-        "\x7f",
     ):
         answer = storage.send("GET", "blob:/data/f", None, headers={"Authorization": value})
         assert answer.status_code in (401, 403), value
@@ -152,18 +151,76 @@ def test_a_bad_authorization_is_no_server_error(storage: StorageCloud) -> None:
 def test_noise_never_makes_a_server_error(storage: StorageCloud) -> None:
     """A thousand requests put together at random from words that mean something."""
     dice = random.Random(4)
-    queries = (
-        "resource action comp restype position recursive continuation maxResults directory prefix".split()
-    )
-    queries += "delimiter marker blockid blocklisttype snapshot close flush mode fsAction include".split()
-    words = "file directory filesystem append flush list block blocklist appendblock metadata tags getStatus".split()
-    words += (
-        "setAccessControl getAccessControl setProperties container service all true -1 0 7 a/b %00 =".split()
-    )
-    headers = "x-ms-rename-source x-ms-acl x-ms-permissions x-ms-umask x-ms-properties Range If-Match".split()
-    headers += (
-        "If-None-Match If-Modified-Since x-ms-blob-type x-ms-copy-source x-ms-tags x-ms-access-tier".split()
-    )
+    queries = [
+        "resource",
+        "action",
+        "comp",
+        "restype",
+        "position",
+        "recursive",
+        "continuation",
+        "maxResults",
+        "directory",
+        "prefix",
+    ]
+    queries += [
+        "delimiter",
+        "marker",
+        "blockid",
+        "blocklisttype",
+        "snapshot",
+        "close",
+        "flush",
+        "mode",
+        "fsAction",
+        "include",
+    ]
+    words = [
+        "file",
+        "directory",
+        "filesystem",
+        "append",
+        "flush",
+        "list",
+        "block",
+        "blocklist",
+        "appendblock",
+        "metadata",
+        "tags",
+        "getStatus",
+    ]
+    words += [
+        "setAccessControl",
+        "getAccessControl",
+        "setProperties",
+        "container",
+        "service",
+        "all",
+        "true",
+        "-1",
+        "0",
+        "7",
+        "a/b",
+        "%00",
+        "=",
+    ]
+    headers = [
+        "x-ms-rename-source",
+        "x-ms-acl",
+        "x-ms-permissions",
+        "x-ms-umask",
+        "x-ms-properties",
+        "Range",
+        "If-Match",
+    ]
+    headers += [
+        "If-None-Match",
+        "If-Modified-Since",
+        "x-ms-blob-type",
+        "x-ms-copy-source",
+        "x-ms-tags",
+        "x-ms-access-tier",
+    ]
     values = [
         "*",
         "/data/f",
