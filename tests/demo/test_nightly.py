@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,28 @@ def test_what_was_left_running_and_what_the_schedule_owes_is_ended_before_the_ne
     for ended in ("old", "owed"):
         assert ("PATCH", f"/api/v2/dags/{DAG}/dagRuns/{ended}", {"state": "failed"}) in api.seen
     assert api.seen[-1][2]["conf"] == {"overreach": True}
+
+
+def test_a_run_that_the_schedule_owed_is_ended_before_ours(
+    api: type[FakeAirflow], airflow: Airflow, processes: Processes
+) -> None:
+    now = datetime.now(timezone.utc)
+    due, later = ({"next_dagrun_run_after": (now + timedelta(hours=hours)).isoformat()} for hours in (-1, 23))
+    none: dict[str, Any] = {"dag_runs": []}
+    api.answers |= {
+        "/api/v2/importErrors": {"import_errors": []},
+        f"/api/v2/dags/{DAG}": [due, due, due, later],
+        f"/api/v2/dags/{DAG}/dagRuns": [
+            none,
+            none,
+            {"dag_runs": [{"dag_run_id": "owed"}]},
+            none,
+            {"dag_run_id": "r1"},
+        ],
+        f"/api/v2/dags/{DAG}/dagRuns/owed": {"state": "failed"},
+    }
+    assert nightly.trigger(airflow, processes).run_id == "r1"
+    assert ("PATCH", f"/api/v2/dags/{DAG}/dagRuns/owed", {"state": "failed"}) in api.seen
 
 
 def test_a_dag_that_cannot_be_imported_is_said_at_once(
