@@ -2,8 +2,10 @@ PYTHON ?= python3
 PLANT ?=
 VENV = .venv
 BIN = $(VENV)/bin
+OLD = .venv-airflow211
+SDK = .venv-sdk
 
-.PHONY: demo up evidence test lint bench clean prerequisites
+.PHONY: demo up evidence test lint bench clean prerequisites services
 
 demo: prerequisites $(VENV)/installed ## one nightly run on a local Azure; PLANT=5.0 registers a champion first
 	$(BIN)/python -m demo run $(if $(PLANT),--plant-champion $(PLANT))
@@ -14,8 +16,8 @@ up: prerequisites $(VENV)/installed ## Azure and Airflow, left running
 evidence: $(VENV)/installed ## what the last demo left in the logs
 	$(BIN)/python -m demo evidence
 
-test: prerequisites $(VENV)/installed ## every test
-	$(BIN)/python -m pytest
+test: prerequisites services $(VENV)/installed $(OLD)/installed $(SDK)/installed ## every test
+	AIRFLOW_2_PYTHON=$(CURDIR)/$(OLD)/bin/python AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python $(BIN)/python -m pytest
 
 lint: $(VENV)/installed ## format, style, types, layers
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -24,7 +26,7 @@ bench: prerequisites $(VENV)/installed ## figures against their goals
 	$(BIN)/python -m tests.bench
 
 clean: ## forget everything: environment, state of the demo, caches
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(OLD) $(SDK) .demo .pytest_cache .mypy_cache .ruff_cache
 
 prerequisites:
 	@$(PYTHON) -m demo.prerequisites
@@ -32,5 +34,18 @@ prerequisites:
 $(VENV)/installed: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group demo --group dev --editable . --editable ./sandbox
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group compose --group demo --group dev --editable . --editable ./sandbox
+	touch $@
+
+services: ## PostgreSQL and Redis, for the test of the team deployment
+	@deploy/services.sh
+
+$(OLD)/installed: $(VENV)/installed pyproject.toml constraints-2.11.txt ## the oldest Airflow that we support
+	$(BIN)/uv venv --quiet --clear --python 3.11 $(OLD)
+	$(BIN)/uv pip install --quiet --python $(OLD)/bin/python --constraint constraints-2.11.txt apache-airflow==2.11.0 --editable .
+	touch $@
+
+$(SDK)/installed: $(VENV)/installed constraints-sdk.txt ## unmodified azure-ai-ml, the oracle
+	$(BIN)/uv venv --quiet --clear --python 3.11 $(SDK)
+	$(BIN)/uv pip install --quiet --python $(SDK)/bin/python --constraint constraints-sdk.txt 'azure-ai-ml>=1.30'
 	touch $@

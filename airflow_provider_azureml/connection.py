@@ -231,7 +231,8 @@ class _Given:
         allowed_extras = known - {"client_secret"}
         for name in self.values:
             if name == "client_secret":
-                raise self.error("client_secret", "must not stand in the extras.", _MOVE_SECRET)
+                where = f"connection '{self.conn_id}', extra '{name}'"
+                raise ConfigurationError(where, "must not stand in the extras.", _MOVE_SECRET)
             if name in values and name not in allowed_extras:
                 close = get_close_matches(name, sorted(allowed_extras), n=1)
                 mend = f"Did you mean '{close[0]}'?" if close else "Remove it."

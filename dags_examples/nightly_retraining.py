@@ -2,7 +2,7 @@
 """Retrain the arrival-delay model every night, and keep the better of the old and the new one.
 
     rotate_secret -> land -> prep (Spark) -> train -> register
-                                               `---> overreach (where asked for)
+                                        `---> overreach (where asked for)
 
 Every task signs in as an identity of its own, and so does every job: who they are stands in the
 connections, and which identity a job runs as in the variables ``run_identity_...``. Run it on a
@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import DAG, Param, task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from airflow_provider_azureml.access.diagnose import diagnose
 from airflow_provider_azureml.hooks.lake import AzureDataLakeHook
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.model import AzureMLRegisterModelOperator
@@ -39,13 +42,39 @@ def runs_as(job: str) -> dict[str, str]:
     return {"type": "managed", "client_id": f"{{{{ var.value.run_identity_{job} }}}}"}
 
 
+class RefusedJobOperator(AzureMLRunJobOperator):
+    """A job that Azure must refuse: the refusal is the result, and a job that gets through is an error."""
+
+    def execute(self, context: Any) -> Any:
+        if not context["params"]["overreach"]:
+            raise AirflowSkipException("Trigger the DAG with 'overreach' to see a refusal.")
+        return super().execute(context)
+
+    def resume(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
+        try:
+            super().resume(context, event)
+        except AirflowException as refusal:
+            finding = diagnose(str(refusal), run_identity=self.identity["client_id"])
+            if finding is None:
+                raise
+            self.log.info(
+                "Refused, as it must be.\n%s\nWhy: %s\nMend: %s", refusal, finding.cause, finding.mend
+            )
+            return {
+                "name": event["name"],
+                "refusal": str(refusal),
+                "cause": finding.cause,
+                "mend": finding.mend,
+            }
+        raise AirflowFailException(f"Job {event['name']} wrote where it may only read.")
+
+
 with DAG(
     dag_id="nightly_retraining",
     schedule="0 2 * * *",
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=30), "poll_interval": 5},
     params={"overreach": Param(False, type="boolean", description="Also try a write that must be refused.")},
     tags=["azureml", "example"],
     doc_md=__doc__,
@@ -53,9 +82,9 @@ with DAG(
     rotate_secret = AzureMLRotateSecretOperator(
         task_id="rotate_secret",
         azureml_conn_id="azureml_rotation",
-        client_id="{{ var.value.registry_client_id }}",
+        application_id="{{ var.value.registry_client_id }}",
         secret_name="airflow-registry",  # noqa: S106 - the name of a secret is none
-        overlap=30,
+        overlap=15,
         deferrable=True,
     )
 
@@ -100,9 +129,20 @@ with DAG(
         task_id="register",
         azureml_conn_id="azureml_registry",
         model="flight-delay",
-        job="{{ ti.xcom_pull('train')['name'] }}",
+        job=train.output,
         metric="mae_minutes",
         goal="minimize",
     )
 
-    rotate_secret >> land(f"flights/{RUN}") >> prep >> train >> register
+    # The same identity as in train, which may read the features, tries to write them.
+    overreach = RefusedJobOperator(
+        task_id="overreach",
+        azureml_conn_id="azureml_train",
+        job=str(JOBS / "overreach.yml"),
+        identity=runs_as("train"),
+        access="off",
+        deferrable=True,
+        timeout=1800,
+    )
+
+    rotate_secret >> land(f"flights/{RUN}") >> prep >> train >> [register, overreach]

@@ -26,10 +26,11 @@ def main() -> int:
     if lines:
         print("\n".join(lines), file=sys.stderr)
         return 1
+    layout = Layout.of(Path(__file__).resolve().parent.parent, options.state)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:
-        return int(options.run(options, Layout(Path(__file__).resolve().parent.parent)))
+        return int(options.run(options, layout))
     except DemoFailed as error:
         print(f"\nFAILED: {error}", file=sys.stderr)
         return 1
@@ -52,18 +53,22 @@ def _options() -> argparse.Namespace:
     up.set_defaults(run=_up)
     shown = commands.add_parser("evidence", help="what the last run left in logs, as evidence")
     shown.set_defaults(run=lambda options, layout: evidence.show(layout))
+    for command in (run, up, shown):
+        command.add_argument("--state", type=Path, help="folder of everything it writes (default: .demo)")
     return parser.parse_args()
 
 
 def _run(options: argparse.Namespace, layout: Layout) -> int:
     began = time.monotonic()
-    with _started(layout) as (processes, cloud, running):
+    with _started(layout, schedules=False) as (processes, cloud, running):
         if options.plant_champion is not None:
             _say(f"Planted {champion.plant(cloud, options.plant_champion)}")
-        run = nightly.trigger(running, processes)
+        run = nightly.trigger(running, processes, schedules=False)
         _say(f"Run {run.run_id} of {nightly.DAG}")
         nightly.follow(run, processes, _say)
+        pipeline_seconds = time.time() - run.started_at
         report = summary.collect(run, cloud)
+        report.pipeline_seconds = pipeline_seconds
         report.seconds = time.monotonic() - began
         report.peak_memory = processes.peak_memory
     report.write(layout.summary)
@@ -72,7 +77,7 @@ def _run(options: argparse.Namespace, layout: Layout) -> int:
 
 
 def _up(options: argparse.Namespace, layout: Layout) -> int:
-    with _started(layout) as (processes, _, running):
+    with _started(layout, schedules=True) as (processes, _, running):
         _say(f"Airflow   {running.url}  (user {airflow.USER}, password {running.password})")
         _say(f"Azure     source {layout.sandbox / 'env.sh'}  (then az, Python or any SDK)")
         _say("Ctrl-C stops both.")
@@ -82,14 +87,14 @@ def _up(options: argparse.Namespace, layout: Layout) -> int:
 
 
 @contextmanager
-def _started(layout: Layout) -> Iterator[tuple[Processes, Azure, Airflow]]:
+def _started(layout: Layout, *, schedules: bool) -> Iterator[tuple[Processes, Azure, Airflow]]:
     """The sandbox and Airflow, running; both are gone afterwards, whatever happens."""
     with layout.locked(), Processes(layout.logs) as processes:
         _say("Starting Azure (the sandbox) ...")
         cloud = azure.start(layout, processes)
         _say("Starting Airflow ...")
         environment = {**cloud.environment, **connections.variables(cloud)}
-        yield processes, cloud, airflow.start(layout, processes, environment)
+        yield processes, cloud, airflow.start(layout, processes, environment, schedules=schedules)
 
 
 def _say(line: str) -> None:

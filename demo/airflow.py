@@ -9,8 +9,9 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,23 +31,36 @@ COMPONENTS = {
 }
 
 
-def start(layout: Layout, processes: Processes, environment: Mapping[str, str]) -> Airflow:
+def start(
+    layout: Layout, processes: Processes, environment: Mapping[str, str], *, schedules: bool
+) -> Airflow:
     """Bring the database up to date, start the components and wait until all are healthy.
 
     :param environment: what tasks need besides Airflow's own settings
+    :param schedules: whether the clock starts runs too, as it does every night in production
     :raises DemoFailed: where one of them ends or does not become healthy
     """
     keys = _keys(layout.airflow)
     port, *log_ports = free_ports(3)
     settings = {**os.environ, **environment, **_settings(layout, keys, port, log_ports)}
+    settings["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = str(schedules)
     airflow = layout.command("airflow")
-    processes.run("airflow-migrate", [airflow, "db", "migrate"], settings, MIGRATE_SECONDS)
+    _migrate(layout.airflow, processes, [airflow, "db", "migrate"], settings)
     for component, arguments in COMPONENTS.items():
         more = [*arguments, str(port)] if arguments else []
         processes.start(f"airflow-{component}", [airflow, component, *more], settings)
     running = Airflow(f"http://127.0.0.1:{port}", keys["password"])
     wait_for("Airflow", running.healthy, processes, START_SECONDS)
     return running
+
+
+def _migrate(home: Path, processes: Processes, command: list[str], settings: Mapping[str, str]) -> None:
+    """Bring the database to this Airflow's schema; once per version, since it takes a while."""
+    migrated, wanted = home / "migrated", version("apache-airflow")
+    if migrated.exists() and migrated.read_text(encoding="utf8") == wanted:
+        return
+    processes.run("airflow-migrate", command, settings, MIGRATE_SECONDS)
+    migrated.write_text(wanted, encoding="utf8")
 
 
 def _keys(home: Path) -> dict[str, str]:
@@ -87,6 +101,7 @@ def _settings(layout: Layout, keys: Mapping[str, str], port: int, log_ports: lis
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__SECRET_KEY": keys["session"],
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "azure=WARNING",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(log_ports[0]),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(log_ports[1]),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
@@ -104,7 +119,7 @@ class Airflow:
     """
 
     url: str
-    password: str
+    password: str = field(repr=False)
 
     def healthy(self) -> bool:
         """Whether all four components report health."""

@@ -21,10 +21,13 @@ class Layout:
     """Folders of one checkout. The state survives between runs, so the champion does too."""
 
     root: Path
+    #: everything that the demo writes
+    state: Path
 
-    @property
-    def state(self) -> Path:
-        return self.root / ".demo"
+    @classmethod
+    def of(cls, root: Path, state: Path | None = None) -> Layout:
+        """The checkout's own state folder, where no other is given."""
+        return cls(root, (state or root / ".demo").resolve())
 
     @property
     def sandbox(self) -> Path:
@@ -58,6 +61,10 @@ class Layout:
     def command(name: str) -> str:
         """A program of the virtual environment that this Python belongs to."""
         return str(Path(sys.executable).parent / name)
+
+    @property
+    def sandbox_command(self) -> list[str]:
+        return [self.command("azure-sandbox")]
 
     @contextmanager
     def locked(self) -> Iterator[None]:

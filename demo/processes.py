@@ -25,7 +25,7 @@ class Processes:
     """A context: whatever was started in it, and every child of that, is gone after it."""
 
     def __init__(self, logs: Path) -> None:
-        self._logs = logs
+        self.logs = logs
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         self._memory = MemoryWatch()
 
@@ -56,14 +56,18 @@ class Processes:
         if code:
             raise DemoFailed(f"{name} failed with exit code {code}.\n{self.tail(name)}")
 
-    def check(self) -> None:
-        """:raises DemoFailed: where one of them has ended by itself, with the end of its log"""
-        for name, process in self._started.items():
+    def check(self, *names: str) -> None:
+        """Check those named, or all.
+
+        :raises DemoFailed: where one of them has ended by itself, with the end of its log
+        """
+        for name in names or self._started:
+            process = self._started[name]
             if process.poll() is not None:
                 raise DemoFailed(f"{name} ended with exit code {process.returncode}.\n{self.tail(name)}")
 
     def log(self, name: str) -> Path:
-        return self._logs / f"{name}.log"
+        return self.logs / f"{name}.log"
 
     def tail(self, name: str, lines: int = 25) -> str:
         """The last lines of what a process printed."""
@@ -84,13 +88,21 @@ class Processes:
     ) -> None:
         self._memory.stop()
         leaders = {process.pid for process in self._started.values()}
-        family = psutil.Process().children(recursive=True)
+        family = [one for leader in leaders for one in _family(leader)]
         _signal(leaders, family, signal.SIGTERM)
         psutil.wait_procs(family, timeout=TERM_SECONDS)
         _signal(leaders, family, signal.SIGKILL)
         psutil.wait_procs(family, timeout=TERM_SECONDS)
         for process in self._started.values():
             process.wait()
+
+
+def _family(leader: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(leader)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []  # it ended by itself
 
 
 def _signal(leaders: Collection[int], family: Collection[psutil.Process], number: signal.Signals) -> None:
@@ -141,5 +153,5 @@ def wait_for(what: str, ready: Callable[[], bool], processes: Processes, seconds
     while not ready():
         processes.check()
         if time.monotonic() > deadline:
-            raise DemoFailed(f"{what} was not ready after {seconds:.0f} s; see the logs in .demo/logs.")
+            raise DemoFailed(f"{what} was not ready after {seconds:.0f} s; see the logs in {processes.logs}.")
         time.sleep(0.25)

@@ -33,7 +33,8 @@ class Row:
 class Report:
     """The run in figures.
 
-    ``started_at`` is Unix time, ``seconds`` wall time of the whole demo, ``peak_memory`` bytes.
+    ``started_at`` is Unix time, ``pipeline_seconds`` the DAG run's wall time, ``seconds`` that of the
+    whole demo, ``peak_memory`` bytes.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class Report:
     denial: dict[str, Any]
     rows: list[Row]
     jobs: dict[str, str]
+    pipeline_seconds: float = 0.0
     seconds: float = 0.0
     peak_memory: int = 0
 
@@ -78,7 +80,7 @@ def _run_identity(arm: Arm, azure: Azure, roles: Roles, job: str | None) -> tupl
     """Whom a job ran as, from the job itself."""
     if job is None:
         return "", []
-    body = arm.get(f"{azure.workspace}/jobs/{job}", **{"api-version": "2024-10-01"})
+    body = arm.get(f"{azure.workspace}/jobs/{job}", {"api-version": "2024-10-01"})
     client_id = body["properties"]["identity"]["clientId"]
     for name, ids in azure.principals.items():
         if ids["client_id"] == client_id:
@@ -97,13 +99,13 @@ class Roles:
     def of(self, object_id: str) -> list[str]:
         """``<role> on <scope>`` for each assignment of a principal, below the whole subscription."""
         query = {"api-version": "2022-04-01", "$filter": f"principalId eq '{object_id}'"}
-        found = self._arm.get(f"{self._root}/roleAssignments", **query)["value"]
+        found = self._arm.get(f"{self._root}/roleAssignments", query)["value"]
         return sorted(self._words(item["properties"]) for item in found)
 
     def _words(self, assignment: Mapping[str, str]) -> str:
         definition = assignment["roleDefinitionId"]
         if definition not in self._names:
-            answer = self._arm.get(definition, **{"api-version": "2022-04-01"})
+            answer = self._arm.get(definition, {"api-version": "2022-04-01"})
             self._names[definition] = answer["properties"]["roleName"]
         return f"{self._names[definition]} on {short_scope(assignment['scope'])}"
 
@@ -120,7 +122,11 @@ def short_scope(scope: str) -> str:
 
 
 def _model(model: Mapping[str, Any]) -> str:
-    return f"Model: {json.dumps(model)}"
+    found, rival = f"{model['metric']} = {model['value']:.3f}", model["champion"]
+    against = f"version {rival['version']} with {rival['value']:.3f}" if rival else "no champion so far"
+    if model["registered"]:
+        return f"Model: {model['name']} version {model['version']} registered, {found}; against {against}"
+    return f"Model: nothing registered, {found} does not beat the champion: {model['name']} {against}"
 
 
 def _table(rows: Iterable[Row]) -> str:
@@ -139,8 +145,9 @@ def _lines(task: str, who: str, roles: list[str]) -> list[tuple[str, str, str]]:
 
 
 def _denial(denial: Mapping[str, Any]) -> str:
-    lines = [
-        textwrap.fill(str(text), WIDTH, initial_indent="  ", subsequent_indent="  ")
-        for text in denial.values()
-    ]
-    return "\n".join(["Denied, as it should be:", *lines])
+    lines = ["Denied, as it must be: the train identity tried to write to features"]
+    for title in ("refusal", "cause", "mend"):
+        lines.append(
+            textwrap.fill(f"{title}: {denial[title]}", WIDTH, initial_indent="  ", subsequent_indent="    ")
+        )
+    return "\n".join(lines)

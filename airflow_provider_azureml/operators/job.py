@@ -38,7 +38,8 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         task fails. `execution_timeout` works too, in both modes.
     :param cancel_on_kill: whether the job is cancelled when the task is ended from outside.
     :param stream_logs: whether the job's log appears in the task's log while it grows.
-    :param access: `explain` (default) appends cause and mend to errors about access; `off` does not.
+    :param access: `explain` (default) looks whether the inputs are there, as far as the submitter may
+        see, and appends cause and mend to errors about access; `off` does neither.
     """
 
     template_fields: Sequence[str] = ("azureml_conn_id", "job", "inputs", "outputs", "identity")

@@ -11,6 +11,7 @@ from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, Jo
 from airflow_provider_azureml.links import AzureMLStudioLink
 from airflow_provider_azureml.operators import wait
 from airflow_provider_azureml.operators.attempt import Claim, attempt_of, highest
+from airflow_provider_azureml.operators.input import refuse_absent
 from airflow_provider_azureml.operators.outcome import result_of
 from airflow_provider_azureml.operators.resolve import (
     Adopt,
@@ -120,6 +121,8 @@ class Submission:
     def _try_submit(self, compiled: Compiled, claim: Claim, number: int) -> Job | None:
         """PUT the attempt; None when the name is taken by another body, so that one must look again."""
         name = claim.name(number)
+        if self.task.access != "off":
+            refuse_absent(self.hook, compiled.properties.get("inputs"))
         body = stamp(self._body(compiled), claim.marks, claim.fence)
         self.task.unless_killed()
         self.task.owned_job = (name, claim.base)

@@ -8,6 +8,7 @@ Needs AIRFLOW_HOME (an empty folder), AIRFLOW_CONN_AZUREML_DEFAULT and the sandb
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from datetime import datetime, timezone
 from typing import Any
@@ -63,6 +64,7 @@ def register(dag: Any) -> None:
 def main() -> None:
     """Entry."""
     db.initdb()
+    logging.getLogger().setLevel(logging.INFO)  # the migration set it to WARNING: the trigger would be silent
     dag = build(sys.argv[1], json.loads(sys.argv[2]))
     register(dag)
     run = dag.test()

@@ -24,5 +24,5 @@ def figures() -> Iterator[Figure]:
     tasks = f"of which the pipeline {summary['pipeline_seconds']:.0f} s"
     yield Figure("demo wall time", summary["seconds"], "s", 360, tasks)
     yield Figure(
-        "demo memory, all processes", summary["peak_mb"] / 1024, "GiB", 6, "peak resident set, summed"
+        "demo memory, all processes", summary["peak_memory"] / 2**30, "GiB", 6, "peak, shared pages once"
     )

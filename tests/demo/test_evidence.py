@@ -18,7 +18,7 @@ AGENT = "APN/1.0 Azure Blob FS/3.3.4"
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     """What a good run leaves behind."""
-    found = Layout(tmp_path)
+    found = Layout.of(tmp_path)
     found.sandbox.mkdir(parents=True)
     found.summary.write_text(json.dumps({"run_id": "r1", "started_at": 100.0}))
     principals = {"run-prep": {"object_id": PREP}, "run-train": {"object_id": TRAIN}}
@@ -88,4 +88,4 @@ def test_a_training_log_without_versions_is_no_proof(layout: Layout) -> None:
 
 def test_without_a_run_there_is_nothing_to_show(tmp_path: Path) -> None:
     with pytest.raises(DemoFailed, match="make demo"):
-        evidence.show(Layout(tmp_path))
+        evidence.show(Layout.of(tmp_path))

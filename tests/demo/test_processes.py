@@ -67,7 +67,7 @@ def test_waiting_ends_with_the_name_of_what_was_not_ready(tmp_path: Path) -> Non
 
 
 def test_two_demos_in_one_folder_are_refused(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
+    layout = Layout.of(tmp_path)
     with layout.locked(), pytest.raises(DemoFailed, match="Another demo runs"), layout.locked():
         pass
 

@@ -24,6 +24,7 @@ ACCOUNTS = {
     "airflow-rotation": "airflow/rotation",
     "airflow-land": "airflow/land",
     "auditor": "airflow/auditor",
+    "model-steward": "airflow/model-steward",
     "owner": "tests/owner",
     "scientist": "tests/scientist",
     "directory-admin": "tests/admin",

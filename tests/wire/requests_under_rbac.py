@@ -242,6 +242,14 @@ _SUBMIT = {
     "read a datastore",
     "read a run's details",
 }
+_REGISTER = {
+    "read the workspace",
+    "read a job",
+    "list jobs",
+    "read a run's details",
+    "register a model",
+    "list a model's versions",
+}
 
 
 def _read(container: str) -> set[str]:
@@ -259,14 +267,8 @@ ALLOWED: dict[str, set[str]] = {
     "airflow-land": _write("raw"),
     "airflow-prep": _SUBMIT,
     "airflow-train": _SUBMIT,
-    "airflow-registry": {
-        "read the workspace",
-        "read a job",
-        "list jobs",
-        "read a run's details",
-        "register a model",
-        "list a model's versions",
-    },
+    "airflow-registry": _REGISTER,
+    "model-steward": _REGISTER,
     "registry-reader": {"get the secret", "list the secret's versions"},
     "airflow-worker": set(),
     "run-prep": _read("raw") | _write("features"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import uuid
 import xml.etree.ElementTree as ElementTree
@@ -34,7 +35,7 @@ from tests.wire.good_requests import (
 from tests.wire.identities import STORAGE, Client
 from tests.wire.mutations import Wire, spoiled
 
-ROUNDS = 30
+ROUNDS = 100
 
 
 def arm_shape(answer: http.client.HTTPResponse, body: bytes) -> None:
@@ -130,9 +131,16 @@ def connections(sandbox: Sandbox) -> Iterator[Connections]:
 
 @pytest.fixture
 def request_of(sandbox: Sandbox, client: Client) -> Callable[[str], Wire]:
-    """A good request by its name, as somebody who may make it; each test has a folder of its own."""
+    """A good request by its name, as somebody who may make it; each test has a container and names of its own."""
+    unique = uuid.uuid4().hex[:8]
+    made = client.http.put(
+        f"https://{BLOB}/wire-{unique}?restype=container",
+        headers={**client.bearer("owner", STORAGE), "x-ms-version": "2023-11-03"},
+    )
+    assert made.status_code == 201, made.text
     values = {
-        "unique": uuid.uuid4().hex[:8],
+        "unique": unique,
+        "container": f"wire-{unique}",
         "subscription": f"/subscriptions/{sandbox.description['subscription_id']}",
         "group": sandbox.scope("classic"),
         "workspace": sandbox.workspace("classic"),
@@ -296,3 +304,25 @@ def test_an_oversized_body_is_refused_before_it_is_read(
     answer, body = connections.send(wire)
     assert answer.status == 413, body[:300]
     arm_shape(answer, body)
+
+
+@pytest.mark.parametrize(
+    "line, status",
+    [
+        (b"GET http://[/ HTTP/1.1", b"403"),
+        (b"GET http://example.com/ HTTP/1.1", b"403"),
+        (b"CONNECT example.com:443 HTTP/1.1", b"403"),
+        (b"CONNECT management.azure.com:80 HTTP/1.1", b"403"),
+        (b"CONNECT [::1 HTTP/1.1", b"403"),
+        (b"GET http://169.254.169.254/metadata", b"400"),
+        (b"\x16\x03\x01\x00\xff", b"400"),
+        (b"", b"400"),
+    ],
+)
+def test_the_proxy_refuses_what_is_no_request_for_an_azure_host(
+    sandbox: Sandbox, line: bytes, status: bytes
+) -> None:
+    proxy = urlsplit(sandbox.description["environment"]["HTTPS_PROXY"])
+    with socket.create_connection((proxy.hostname or "", proxy.port or 0), timeout=10) as connection:
+        connection.sendall(line + b"\r\n\r\n")
+        assert connection.recv(1000).split(b" ")[1] == status

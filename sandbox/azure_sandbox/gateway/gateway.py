@@ -14,13 +14,14 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from azure_sandbox.gateway.hosts import METADATA_HOST
+from azure_sandbox.gateway.reason import ReasonProtocol
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Gateway:
         self.metadata_port = metadata_port
         self._servers: list[asyncio.Server] = []
         self._state = ServerState()
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
         # 75 s: a JVM that finds its kept-alive connection closed stalls for seconds (measured).
         self._config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=75, server_header=False
@@ -68,20 +70,24 @@ class Gateway:
         self.proxy_port, self.metadata_port = (server.sockets[0].getsockname()[1] for server in self._servers)
 
     async def stop(self) -> None:
-        """Close both ports and every connection."""
+        """Close both ports and every connection, also those that never got past their first line."""
         for server in self._servers:
             server.close()
         for connection in list(self._state.connections):
             connection.shutdown()
-        await asyncio.sleep(0)
         for task in list(self._state.tasks):
             task.cancel()
+        for transport in list(self._transports):
+            transport.abort()
+        # Aborted transports report to their protocols, and close their sockets, in the next rounds.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
-    def _http_protocol(self) -> HttpToolsProtocol:
-        return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})
+    def _http_protocol(self) -> ReasonProtocol:
+        return ReasonProtocol(config=self._config, server_state=self._state, app_state={})
 
     def _connect_protocol(self) -> ConnectProtocol:
-        return ConnectProtocol(self._names, self._context, self._http_protocol)
+        return ConnectProtocol(self._names, self._context, self._http_protocol, self._transports)
 
 
 class ConnectProtocol(asyncio.Protocol):
@@ -92,16 +98,19 @@ class ConnectProtocol(asyncio.Protocol):
         names: re.Pattern[str],
         context: ssl.SSLContext,
         http_protocol: Callable[[], asyncio.Protocol],
+        transports: WeakSet[asyncio.Transport],
     ) -> None:
         self._names = names
         self._context = context
         self._http_protocol = http_protocol
+        self._transports = transports
         self._head = b""
         self._upgrade: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._transports.add(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._head += data
@@ -111,12 +120,13 @@ class ConnectProtocol(asyncio.Protocol):
             self._refuse("431 Request Header Fields Too Large", "request head too large")
 
     def _decide(self) -> None:
-        method, _, rest = self._head.partition(b"\r\n")[0].decode("latin1").partition(" ")
-        target = rest.partition(" ")[0]
+        method, target, version = [*self._head.partition(b"\r\n")[0].decode("latin1").split(" "), "", ""][:3]
         host, _, port = target.partition(":")
-        if method == "CONNECT" and port == "443" and self._names.fullmatch(host):
+        if not version.startswith("HTTP/"):
+            self._refuse("400 Bad Request", "not an HTTP request")
+        elif method == "CONNECT" and port == "443" and self._names.fullmatch(host):
             self._upgrade = asyncio.get_running_loop().create_task(self._start_tls())
-        elif method != "CONNECT" and urlsplit(target).hostname == METADATA_HOST:
+        elif method != "CONNECT" and _hostname(target) == METADATA_HOST:
             self._serve_plain()
         else:
             self._refuse("403 Forbidden", f"{target} is not a host of Azure that this sandbox serves")
@@ -179,3 +189,10 @@ class _EarlyBytes(asyncio.Protocol):
         protocol.connection_made(transport)
         if self._received:
             protocol.data_received(self._received)
+
+
+def _hostname(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

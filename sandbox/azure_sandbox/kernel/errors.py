@@ -13,6 +13,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+#: Moved by the gateway into the status line, where Azure Storage says why: gateway/reason.py.
+REASON_HEADER = "x-azure-sandbox-reason"
+
 
 class AzureError(Exception):
     """A refusal as Azure words it.

@@ -84,7 +84,8 @@ class Call:
     async def json(self) -> dict[str, Any]:
         """The body as an object; an empty body is ``{}``.
 
-        :raises AzureError: 400 InvalidRequestContent where it is not a JSON object
+        :raises AzureError: 400 InvalidRequestContent where it is not a JSON object, 413 where it is
+            larger than Azure Resource Manager takes
         """
         body = await self._body()
         try:

@@ -79,3 +79,24 @@ def test_an_unknown_seed_section_is_named(tmp_path: Path):
     )
     assert ran.returncode == 2
     assert "unknown section 'storage'" in ran.stderr
+
+
+def test_a_refusal_of_storage_says_why_in_its_status_line_even_to_head(serve):
+    seed = {
+        "resource_groups": ["rg"],
+        "managed_identities": [{"name": "stranger", "resource_group": "rg"}],
+        "storage_accounts": [
+            {"name": "lake", "resource_group": "rg", "hns": True, "shared_key": False, "containers": ["raw"]}
+        ],
+    }
+    sandbox = serve(seed)
+    headers = {**sandbox.bearer("stranger", "https://storage.azure.com"), "x-ms-version": "2021-12-02"}
+    answer = sandbox.http.head(
+        "https://lake.dfs.core.windows.net/raw/?action=getAccessControl", headers=headers
+    )
+    assert answer.status_code == 403
+    assert (
+        answer.reason_phrase
+        == "This request is not authorized to perform this operation using this permission."
+    )
+    assert "x-azure-sandbox-reason" not in answer.headers

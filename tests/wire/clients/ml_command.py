@@ -37,7 +37,8 @@ with tempfile.TemporaryDirectory() as folder:
             experiment_name="wire",
             display_name="Count rows",
             code=str(code),
-            command="python count.py ${{inputs.rows}} ${{outputs.counted}} ${{inputs.who}} && cat below/note.txt",
+            # The SDK streams nothing of a job that ended before its first look.
+            command="sleep 2; python count.py ${{inputs.rows}} ${{outputs.counted}} '${{inputs.who}}' && cat below/note.txt",
             environment=Environment(image="mcr.microsoft.com/azureml/openmpi5.0-ubuntu24.04"),
             inputs={
                 "rows": Input(type=AssetTypes.URI_FOLDER, path=f"azureml:{data.name}:{data.version}"),
@@ -55,7 +56,7 @@ with contextlib.redirect_stdout(streamed):
 ended = ml.jobs.get(job.name)
 
 with tempfile.TemporaryDirectory() as folder:
-    ml.jobs.download(job.name, download_path=folder, all=True)
+    ml.jobs.download(job.name, download_path=folder)
     files = {
         str(path.relative_to(folder)): path.read_text(errors="replace")
         for path in Path(folder).rglob("*")

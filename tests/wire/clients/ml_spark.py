@@ -11,6 +11,7 @@ from pathlib import Path
 from azure.ai.ml import Input, Output, spark
 from azure.ai.ml.constants import AssetTypes, InputOutputModes
 from azure.ai.ml.entities import ManagedIdentityConfiguration
+from azure.ai.ml.exceptions import JobException
 from ml_client import GIVEN, connect, report
 
 ENTRY = """
@@ -60,6 +61,6 @@ with tempfile.TemporaryDirectory() as folder:
         )
     )
 streamed = io.StringIO()
-with contextlib.redirect_stdout(streamed):
+with contextlib.redirect_stdout(streamed), contextlib.suppress(JobException):
     ml.jobs.stream(job.name)
 report(status=ml.jobs.get(job.name).status, streamed=streamed.getvalue())

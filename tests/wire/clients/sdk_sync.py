@@ -66,7 +66,7 @@ def lake() -> dict[str, Any]:
         "metadata": properties.metadata,
         "conflict": conflict,
         "gone": gone,
-        "systems": [found.name for found in service.list_file_systems()],
+        "systems": [found.name for found in service.list_file_systems(name_starts_with="dat")],
     }
 
 

@@ -144,7 +144,10 @@ async def copy_blob(target: Target) -> Response:
 
 def _copy_source(target: Target) -> tuple[str, Entry]:
     """The blob that ``x-ms-copy-source`` names, and its URL without the SAS."""
-    url = urlsplit(target.header("x-ms-copy-source"))
+    try:
+        url = urlsplit(target.header("x-ms-copy-source"))
+    except ValueError:
+        raise refuse("InvalidSourceUri") from None
     account = target.lake.catalog.account((url.hostname or "").partition(".")[0])
     name, _, path = unquote(url.path).lstrip("/").partition("/")
     if account is None or not path:

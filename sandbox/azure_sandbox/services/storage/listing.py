@@ -31,7 +31,7 @@ def encode_token(after: str) -> str:
 def decode_token(name: str, token: str) -> str:
     """:raises AzureError: 400 for a token that is none of ours"""
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise bad_query(name, token) from None
 

@@ -11,6 +11,8 @@ from azure_sandbox.services.storage.refusals import bad_header, refuse
 
 _CONTAINER = re.compile(r"[a-z0-9]([a-z0-9]|-(?!-))*[a-z0-9]|\$root|\$web|\$logs")
 _METADATA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: "control characters (0x00 to 0x1F, \u0081, etc.) are not allowed", and what no XML list could hold.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _LONGEST_PATH = 1024
 _DEEPEST_PATH = 63
 
@@ -26,7 +28,7 @@ def container_name(name: str) -> str:
 
 def path_name(account: Account, raw: str) -> str:
     """A path as the store keeps it. Where directories are real, empty segments do not count."""
-    if "\x00" in raw or len(raw) > _LONGEST_PATH:
+    if _CONTROL.search(raw) or len(raw) > _LONGEST_PATH:
         raise refuse("InvalidUri")
     if not account.hns:
         return raw

@@ -8,6 +8,7 @@ error codes" of the Azure Storage REST reference.
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 from xml.sax.saxutils import escape
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.clock import Clock, iso
-from azure_sandbox.kernel.errors import AzureError
+from azure_sandbox.kernel.errors import REASON_HEADER, AzureError
 
 #: What the newest SDKs of 2026 send; answered where the request names none.
 DEFAULT_VERSION = "2025-07-05"
@@ -162,6 +163,9 @@ _BLOB_NAMES = {
 }
 
 
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 def refuse(code: str, *, headers: dict[str, str] | None = None, **details: Any) -> AzureError:
     """The refusal that Azure Storage words for a code.
 
@@ -215,7 +219,7 @@ class Renderer:
     def blob(self, error: AzureError, request: Request) -> Response:
         error = _in_blob_words(error)
         members = {"Code": error.code, "Message": self._message(error, request), **error.body}
-        body = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in members.items())
+        body = "".join(f"<{name}>{escape(legal_xml(str(value)))}</{name}>" for name, value in members.items())
         content = f'\ufeff<?xml version="1.0" encoding="utf-8"?><Error>{body}</Error>'
         headers = _headers(error, request)
         if error.status == 304:
@@ -228,10 +232,18 @@ class Renderer:
         return f"{error.message}\nRequestId:{request_id(request)}\nTime:{moment}"
 
 
+def legal_xml(text: str) -> str:
+    """The text without what XML 1.0 cannot hold; a refusal may quote what a client sent."""
+    return _NOT_XML.sub("\ufffd", text)
+
+
 def _in_blob_words(error: AzureError) -> AzureError:
     code = _BLOB_NAMES.get(error.code)
     return refuse(code, headers=error.headers, **error.body) if code else error
 
 
 def _headers(error: AzureError, request: Request) -> dict[str, str]:
-    return {**common_headers(request), "x-ms-error-code": error.code, **error.headers}
+    # A refusal may quote what a client sent; a status line holds printable ASCII only.
+    reason = re.sub(r"[^ -~]", "?", error.message)
+    ours = {"x-ms-error-code": error.code, REASON_HEADER: reason}
+    return {**common_headers(request), **ours, **error.headers}

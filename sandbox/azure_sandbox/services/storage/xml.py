@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 from starlette.responses import Response
 
 from azure_sandbox.services.storage.dispatch import Target
-from azure_sandbox.services.storage.refusals import refuse
+from azure_sandbox.services.storage.refusals import legal_xml, refuse
 
 #: A block list of 50,000 ids of 64 bytes fits twice.
 _LONGEST_DOCUMENT = 16 << 20
@@ -37,7 +37,7 @@ def parse_xml(body: bytes, root: str) -> Element:
 def add_texts(parent: Element, texts: Mapping[str, str]) -> None:
     """One child element per entry."""
     for name, text in texts.items():
-        SubElement(parent, name).text = text
+        SubElement(parent, name).text = legal_xml(text)
 
 
 def xml_answer(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from azure_sandbox.kernel.cloud import stable_guid
-from sandbox.tests.storage_cloud import ROLES, StorageCloud, grant, seed
+from sandbox.tests.services.storage.storage_cloud import ROLES, StorageCloud, grant, seed
 
 
 @pytest.fixture(scope="module")

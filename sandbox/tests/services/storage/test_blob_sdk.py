@@ -17,7 +17,7 @@ from azure.core.exceptions import (
 from azure.storage.blob import BlobBlock, BlobPrefix, BlobServiceClient, ContainerClient, ContentSettings
 from azure.storage.blob.aio import BlobServiceClient as AsyncBlobServiceClient
 
-from sandbox.tests.storage_cloud import StorageCloud
+from sandbox.tests.services.storage.storage_cloud import StorageCloud
 
 URL = "https://lake.blob.core.windows.net"
 

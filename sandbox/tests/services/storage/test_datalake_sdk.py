@@ -11,7 +11,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.storage.filedatalake import DataLakeServiceClient, FileSystemClient
 from azure.storage.filedatalake.aio import DataLakeServiceClient as AsyncDataLakeServiceClient
 
-from sandbox.tests.storage_cloud import StorageCloud
+from sandbox.tests.services.storage.storage_cloud import StorageCloud
 
 URL = "https://lake.dfs.core.windows.net"
 

@@ -71,5 +71,5 @@ class _Routes:
 def _accepted(call: Call, operation: str) -> Response:
     path = _RESULTS.format(s=call.cloud.subscription_id, r=call.cloud.location, id=operation)
     version = call.query.get("api-version", "2024-10-01")
-    location = f"https://management.azure.com{path}?api-version={version}"
+    location = f"https://management.azure.com{path}?api-version={quote(version)}"
     return Response(status_code=202, headers={"Location": location, **_POLL})
