@@ -28,6 +28,7 @@ from airflow_provider_azureml.compat import AirflowException, AirflowFailExcepti
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.lake import AzureDataLakeHook
 from airflow_provider_azureml.identity import resolver
+from airflow_provider_azureml.operators.champion import SOURCE_JOB
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.model import AzureMLRegisterModelOperator
 from airflow_provider_azureml.rest import asset, intent
@@ -109,15 +110,15 @@ def trained(worker: dict[str, str], sandbox: Sandbox) -> dict[float, str]:
         "code": str(Path(__file__).parent / "jobs" / "train"),
         "command": "python main.py ${{inputs.mae}} ${{outputs.model}}",
         "environment": IMAGE,
-        "outputs": {
-            "model": {"type": "uri_folder", "path": f"azureml://datastores/models/paths/wire/{uuid.uuid4()}"}
-        },
         "identity": {"type": "managed", "client_id": sandbox.principal("run-train")["client_id"]},
     }
-    names = {
-        mae: runs(job, inputs={"mae": mae}, wait_for_completion=False).execute(context("train"))["name"]
-        for mae in (4.0, 5.0, 6.0)
-    }
+
+    def train(mae: float) -> str:
+        path = f"azureml://datastores/models/paths/wire/{uuid.uuid4()}/{mae}"
+        given = {"inputs": {"mae": mae}, "outputs": {"model": {"type": "uri_folder", "path": path}}}
+        return str(runs(job, **given, wait_for_completion=False).execute(context("train"))["name"])
+
+    names = {mae: train(mae) for mae in (4.0, 5.0, 6.0)}
     assert {ended(name).status for name in names.values()} == {"Completed"}
     return names
 
@@ -128,8 +129,8 @@ def register(trained: dict[float, str]) -> Run:
     model = f"wire-{uuid.uuid4()}"
 
     def register(mae: float, **options: Any) -> dict[str, Any]:
-        given = {"model": model, "job": trained[mae], "metric": "mae", "goal": "minimize", **options}
-        task = AzureMLRegisterModelOperator(task_id="register", azureml_conn_id=REGISTRY, **given)
+        given = {"azureml_conn_id": REGISTRY, "job": trained[mae], "metric": "mae", "goal": "minimize"}
+        task = AzureMLRegisterModelOperator(task_id="register", model=model, **{**given, **options})
         result: dict[str, Any] = task.execute(context("register"))
         return result
 
@@ -152,7 +153,8 @@ def test_without_a_champion_the_model_is_registered(register: Run, trained: dict
         "champion": None,
     }
     (version,) = versions(result["name"])
-    assert version.uri == f"azureml://jobs/{trained[5.0]}/outputs/model"
+    assert version.uri.endswith("/5.0")  # where that job wrote its output
+    assert version.properties[SOURCE_JOB] == trained[5.0]
     assert version.tags == {"mae": "5.0"}
 
 
@@ -260,13 +262,15 @@ def test_a_kill_while_the_task_waits_ends_the_wait_at_once(worker: dict[str, str
     assert ended(task.owned_job[0]).status == "Canceled"
 
 
-def test_a_timeout_cancels_the_job_and_fails_the_task(worker: dict[str, str]) -> None:
-    task = runs(SLEEP, timeout=3)
+def test_a_timeout_cancels_the_job_and_fails_the_task_and_a_retry_starts_anew(worker: dict[str, str]) -> None:
+    task, place = runs(SLEEP, timeout=3), context("late")
     with pytest.raises(AirflowException, match="the task's deadline has passed, and its end was asked for"):
-        task.execute(context("late"))
+        task.execute(place)
     assert task.owned_job is not None
     job = ended(task.owned_job[0])
     assert (job.status, job.tags[intent.CANCEL_TAG]) == ("Canceled", "deadline")
+    retry = runs({**SLEEP, "command": "true"}).execute(context("late", 2, place["ti"].run_id))
+    assert (retry["name"], retry["status"]) == (f"{job.name[:-2]}-1", "Completed")
 
 
 def test_a_trigger_that_failed_ends_the_job_and_the_task(worker: dict[str, str]) -> None:

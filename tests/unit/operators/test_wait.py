@@ -121,6 +121,12 @@ def test_a_failed_cancel_is_said_and_not_raised(caplog) -> None:
     assert hook.asked("PATCH") == []
 
 
+def test_a_cancel_that_leaves_no_trace_is_a_warning_since_a_retry_will_take_it_for_a_persons(caplog) -> None:
+    hook = cancellable().on("PATCH", HISTORY, DENIED)
+    assert cancel(hook, "j", "me", "killed") == ""
+    assert ["AuthorizationFailed" in line.message for line in caplog.records if line.levelname == "WARNING"] == [True]
+
+
 def test_a_cancel_may_be_carried_out_by_another_driver() -> None:
     hook, other = CannedHook(), cancellable()
     assert cancel(hook, "j", "me", "killed", other.run) == ""
