@@ -79,7 +79,9 @@ def test_known_access_modes_are_taken(access: str) -> None:
     check_access_mode(access)
 
 
-@pytest.mark.parametrize("access, word", [("verify", "manifest"), ("grant", "manifest"), ("", "Choose one of")])
+@pytest.mark.parametrize(
+    "access, word", [("verify", "manifest"), ("grant", "manifest"), ("", "Choose one of")]
+)
 def test_an_access_mode_that_would_do_nothing_is_refused(access: str, word: str) -> None:
     with pytest.raises(ConfigurationError, match=word):
         check_access_mode(access)
