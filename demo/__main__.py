@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace, layout: Layout) -> int:
     with _started(layout, schedules=False) as (processes, cloud, running):
         if options.plant_champion is not None:
             _say(f"Planted {champion.plant(cloud, options.plant_champion)}")
-        run = nightly.trigger(running, processes)
+        run = nightly.trigger(running, processes, schedules=False)
         _say(f"Run {run.run_id} of {nightly.DAG}")
         nightly.follow(run, processes, _say)
         pipeline_seconds = time.time() - run.started_at

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,22 @@ def start(
     settings = {**os.environ, **environment, **_settings(layout, keys, port, log_ports)}
     settings["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = str(schedules)
     airflow = layout.command("airflow")
-    processes.run("airflow-migrate", [airflow, "db", "migrate"], settings, MIGRATE_SECONDS)
+    _migrate(layout.airflow, processes, [airflow, "db", "migrate"], settings)
     for component, arguments in COMPONENTS.items():
         more = [*arguments, str(port)] if arguments else []
         processes.start(f"airflow-{component}", [airflow, component, *more], settings)
     running = Airflow(f"http://127.0.0.1:{port}", keys["password"])
     wait_for("Airflow", running.healthy, processes, START_SECONDS)
     return running
+
+
+def _migrate(home: Path, processes: Processes, command: list[str], settings: Mapping[str, str]) -> None:
+    """Bring the database to this Airflow's schema; once per version, since it takes a while."""
+    migrated, wanted = home / "migrated", version("apache-airflow")
+    if migrated.exists() and migrated.read_text(encoding="utf8") == wanted:
+        return
+    processes.run("airflow-migrate", command, settings, MIGRATE_SECONDS)
+    migrated.write_text(wanted, encoding="utf8")
 
 
 def _keys(home: Path) -> dict[str, str]:

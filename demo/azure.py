@@ -63,6 +63,17 @@ class Azure:
         """ARM as an application that the service account of the same name vouches for."""
         return Arm(self, principal)
 
+    def close(self) -> None:
+        """Close the connections to it."""
+        self.http.close()
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """A client that goes through the sandbox's proxy and trusts its certificates, nothing else."""
+        environment = self.environment
+        trust = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
+        return httpx.Client(proxy=environment["HTTPS_PROXY"], verify=trust, trust_env=False, timeout=30)
+
 
 class Arm:
     """A few requests to ARM, with a token of one principal."""
@@ -70,12 +81,6 @@ class Arm:
     def __init__(self, azure: Azure, principal: str) -> None:
         self._azure = azure
         self._principal = principal
-
-    @cached_property
-    def _http(self) -> httpx.Client:
-        environment = self._azure.environment
-        trust = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
-        return httpx.Client(proxy=environment["HTTPS_PROXY"], verify=trust, trust_env=False, timeout=30)
 
     @cached_property
     def _token(self) -> str:
@@ -87,7 +92,7 @@ class Arm:
             "client_assertion": self._azure.token_file(self._principal).read_text(encoding="utf8").strip(),
         }
         address = f"https://login.microsoftonline.com/{self._azure.tenant_id}/oauth2/v2.0/token"
-        return str(_checked(self._http.post(address, data=form))["access_token"])
+        return str(_checked(self._azure.http.post(address, data=form))["access_token"])
 
     def get(
         self, path: str, query: Mapping[str, str], missing: dict[str, Any] | None = None
@@ -96,14 +101,14 @@ class Arm:
 
         :raises DemoFailed: with Azure's own words, where the answer is not a success
         """
-        response = self._http.get(ARM + path, params=query, headers=self._headers)
+        response = self._azure.http.get(ARM + path, params=query, headers=self._headers)
         if response.status_code == 404 and missing is not None:
             return missing
         return _checked(response)
 
     def put(self, path: str, query: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
         """:raises DemoFailed: with Azure's own words, where the answer is not a success"""
-        return _checked(self._http.put(ARM + path, params=query, json=body, headers=self._headers))
+        return _checked(self._azure.http.put(ARM + path, params=query, json=body, headers=self._headers))
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -124,14 +129,7 @@ def start(layout: Layout, processes: Processes) -> Azure:
     """
     described = layout.sandbox / "cloud.json"
     described.unlink(missing_ok=True)  # that of the last run names ports of the last run
-    command = [
-        layout.command("azure-sandbox"),
-        "serve",
-        "--data",
-        str(layout.sandbox),
-        "--seed",
-        str(layout.seed),
-    ]
+    command = [*layout.sandbox_command, "serve", "--data", str(layout.sandbox), "--seed", str(layout.seed)]
     processes.start("sandbox", [*command, "--proxy-port", "0", "--metadata-port", "0"], without_proxy())
     wait_for("The sandbox", described.exists, processes, START_SECONDS)
     return Azure(json.loads(described.read_text(encoding="utf8")))

@@ -62,6 +62,10 @@ class Layout:
         """A program of the virtual environment that this Python belongs to."""
         return str(Path(sys.executable).parent / name)
 
+    @property
+    def sandbox_command(self) -> list[str]:
+        return [self.command("azure-sandbox")]
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Alone in this folder: two Airflows over one database would not end well."""

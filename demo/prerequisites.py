@@ -6,6 +6,7 @@ Runs with the system's Python (``python3 -m demo.prerequisites``), so it imports
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -35,10 +36,12 @@ def _python(version: tuple[int, int]) -> str:
 
 
 def _java() -> str:
-    if not shutil.which("java"):
-        return f"Java is missing. {JAVA_MEND}"
+    home = os.environ.get("JAVA_HOME")  # Spark looks there first, and nowhere else where it is set
+    java = shutil.which("java", path=os.path.join(home, "bin") if home else None)
+    if not java:
+        return f"Java is missing{f' in JAVA_HOME ({home})' if home else ''}. {JAVA_MEND}"
     try:
-        answer = subprocess.run(["java", "-version"], capture_output=True, text=True, timeout=60, check=False)
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"Java does not start ({error}). {JAVA_MEND}"
     found = java_version(answer.stderr + answer.stdout)

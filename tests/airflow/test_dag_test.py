@@ -73,6 +73,7 @@ def airflow(request: pytest.FixtureRequest, environment: dict[str, str], tmp_pat
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_job_runs_and_its_result_is_the_same_in_both_modes(airflow: Airflow, deferrable: bool) -> None:
     outcome, log = airflow.run(HELLO.format(code=0), deferrable=deferrable)
+    assert ("running trigger in line" in log) == deferrable
     if outcome["has_trigger_on_kill"]:  # 2.11 shows a trigger's log in its triggerer only
         assert log.count("hello from the job ") == 1
     assert outcome["tasks"] == {"run": "success", "seen": "success"}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -21,8 +22,8 @@ TASKS = {"rotate_secret", "land", "prep", "train", "register"}
 
 @pytest.fixture(scope="module")
 def team() -> Iterator[tuple[Deployment, Airflow]]:
-    with prepared(REPOSITORY / "dags_examples") as deployment:
-        yield deployment, deployment.start()
+    with prepared(REPOSITORY / "dags_examples") as deployment, closing(deployment.start()) as airflow:
+        yield deployment, airflow
 
 
 def heartbeats(airflow: Airflow, job_type: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -112,22 +113,53 @@ def test_a_failed_task_is_reported_with_the_end_of_its_log(
     assert "    | AirflowException: 403 AuthorizationFailed" in str(failure.value)
 
 
-def test_what_an_interrupted_demo_left_running_is_ended_before_the_next_run(
+def test_what_was_left_running_and_what_the_schedule_owes_is_ended_before_the_next_run(
     api: type[FakeAirflow], airflow: Airflow, processes: Processes
 ) -> None:
     api.answers |= {
         "/api/v2/importErrors": {"import_errors": []},
-        f"/api/v2/dags/{DAG}": {"dag_id": DAG},
+        f"/api/v2/dags/{DAG}": [
+            {"dag_id": DAG},
+            {"is_paused": False},
+            {"next_dagrun_run_after": "2026-01-01T02:00:00Z"},
+            {"next_dagrun_run_after": "2126-01-01T02:00:00Z"},
+        ],
         f"/api/v2/dags/{DAG}/dagRuns": [
             {"dag_runs": [{"dag_run_id": "old"}]},
+            {"dag_runs": []},
+            {"dag_runs": [{"dag_run_id": "owed"}]},
             {"dag_runs": []},
             {"dag_run_id": "r1"},
         ],
         f"/api/v2/dags/{DAG}/dagRuns/old": {"state": "failed"},
+        f"/api/v2/dags/{DAG}/dagRuns/owed": {"state": "failed"},
     }
     assert nightly.trigger(airflow, processes).run_id == "r1"
-    assert ("PATCH", f"/api/v2/dags/{DAG}/dagRuns/old", {"state": "failed"}) in api.seen
+    for ended in ("old", "owed"):
+        assert ("PATCH", f"/api/v2/dags/{DAG}/dagRuns/{ended}", {"state": "failed"}) in api.seen
     assert api.seen[-1][2]["conf"] == {"overreach": True}
+
+
+def test_a_run_that_the_schedule_owed_is_ended_before_ours(
+    api: type[FakeAirflow], airflow: Airflow, processes: Processes
+) -> None:
+    now = datetime.now(timezone.utc)
+    due, later = ({"next_dagrun_run_after": (now + timedelta(hours=hours)).isoformat()} for hours in (-1, 23))
+    none: dict[str, Any] = {"dag_runs": []}
+    api.answers |= {
+        "/api/v2/importErrors": {"import_errors": []},
+        f"/api/v2/dags/{DAG}": [due, due, due, later],
+        f"/api/v2/dags/{DAG}/dagRuns": [
+            none,
+            none,
+            {"dag_runs": [{"dag_run_id": "owed"}]},
+            none,
+            {"dag_run_id": "r1"},
+        ],
+        f"/api/v2/dags/{DAG}/dagRuns/owed": {"state": "failed"},
+    }
+    assert nightly.trigger(airflow, processes).run_id == "r1"
+    assert ("PATCH", f"/api/v2/dags/{DAG}/dagRuns/owed", {"state": "failed"}) in api.seen
 
 
 def test_a_dag_that_cannot_be_imported_is_said_at_once(

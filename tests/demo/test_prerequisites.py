@@ -25,6 +25,7 @@ def test_a_machine_without_java_and_maven_is_told_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
     java, maven = missing()
     assert "Java is missing" in java
     assert "JDK 17" in java
@@ -37,4 +38,10 @@ def test_a_java_that_spark_does_not_run_on_is_named(monkeypatch: pytest.MonkeyPa
     fake.chmod(0o755)
     (tmp_path / "mvn").symlink_to("/bin/true")
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
     assert "Java 21 is not one that Spark runs on" in missing()[0]
+
+
+def test_a_java_home_without_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert f"Java is missing in JAVA_HOME ({tmp_path})" in missing()[0]

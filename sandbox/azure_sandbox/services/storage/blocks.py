@@ -89,7 +89,7 @@ async def append_block(target: Target) -> Response:
     if not written.size:
         raise bad_header("Content-Length", "0")
     try:
-        entry = await growth.append_block(target.lake, container, target.path, written, target.call.headers)
+        entry = growth.append_block(target.lake, container, target.path, written, target.call.headers)
     finally:
         target.lake.disk.remove([written.data])
     headers = {

@@ -178,7 +178,7 @@ class Catalog:
                 entry.modified,
                 entry.data,
                 entry.kind,
-                json.dumps(asdict(entry.settings)),
+                json.dumps(vars(entry.settings)),
             ),
         )
 

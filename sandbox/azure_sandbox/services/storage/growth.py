@@ -16,6 +16,9 @@ from azure_sandbox.services.storage.refusals import refuse
 #: Blocks of one block blob, and blocks appended to one append blob.
 MOST_BLOCKS = 50_000
 
+#: Bytes of one Append Block (service version 2022-11-02 and later).
+LARGEST_APPEND = 100 << 20
+
 #: One element of a Put Block List body: ``Committed``, ``Uncommitted`` or ``Latest``, and the id.
 Listed = tuple[str, str]
 
@@ -134,14 +137,14 @@ def _choose(
     raise refuse("InvalidBlockList")
 
 
-async def append_block(
-    lake: Lake, container: Container, path: str, written: Written, headers: Headers
-) -> Entry:
+def append_block(lake: Lake, container: Container, path: str, written: Written, headers: Headers) -> Entry:
     """Add what was received (a data file of its own) to the end of an append blob."""
     entry = lake.file(container, path)
     check_write(headers, entry)
     if entry.kind != APPEND_BLOB:
         raise refuse("InvalidBlobType")
+    if written.size > LARGEST_APPEND:
+        raise refuse("RequestBodyTooLarge")
     _check_append(entry, written.size, headers)
     return extend(lake, container, entry, lake.disk.read(written.data, 0, written.size))
 

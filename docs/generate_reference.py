@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes ``docs/reference`` from the code, so that it cannot fall behind it.
+
+``python docs/generate_reference.py`` writes; ``tests/contracts/test_docs.py`` compares.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+from airflow_provider_azureml import connection
+
+HERE = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate_reference.py; do not edit. -->\n\n"
+OPERATORS = {
+    "operators.job": "AzureMLRunJobOperator",
+    "operators.model": "AzureMLRegisterModelOperator",
+    "operators.rotation": "AzureMLRotateSecretOperator",
+    "sensors.job": "AzureMLJobSensor",
+}
+
+
+def pages() -> dict[str, str]:
+    """File name -> content."""
+    return {"connection.md": _connection(), "operators.md": _operators()}
+
+
+def _connection() -> str:
+    rows = [
+        f"| `{name}` | {field.label} | {field.description} |" for name, field in connection.form().items()
+    ]
+    head = (
+        f"# The connection\n\n{NOTE}Type `{connection.CONN_TYPE}`. All fields are extras, but for the secret of "
+        "`auth: client_secret`, which is the connection's\npassword. A field that is unknown, or that the chosen "
+        "`auth` does not use, is an error that names it.\n\n| extra | label | meaning |\n|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+def _operators() -> str:
+    sections = [_section(module, name) for module, name in OPERATORS.items()]
+    return f"# Operators and sensors\n\n{NOTE}" + "\n".join(sections)
+
+
+def _section(module: str, name: str) -> str:
+    kind = getattr(importlib.import_module(f"airflow_provider_azureml.{module}"), name)
+    text = inspect.cleandoc(kind.__doc__ or "")
+    prose, *parameters = re.split(r"^:param ", text, flags=re.MULTILINE)
+    rows = [_row(parameter, kind) for parameter in parameters]
+    table = "| parameter | default | meaning |\n|---|---|---|\n" + "\n".join(rows)
+    return f"## {name}\n`airflow_provider_azureml.{module}`\n\n{prose.strip()}\n\n{table}\n"
+
+
+def _row(parameter: str, kind: type) -> str:
+    name, _, meaning = parameter.partition(":")
+    default = _default(name, kind)
+    shown = "" if default is inspect.Parameter.empty else f"`{default!r}`"
+    return f"| `{name}` | {shown} | {' '.join(meaning.split())} |"
+
+
+def _default(name: str, kind: type) -> object:
+    """Of the nearest class that has the parameter by name."""
+    for base in kind.__mro__:
+        parameters = inspect.signature(base.__init__).parameters
+        if name in parameters:
+            return parameters[name].default
+    raise LookupError(f"{kind.__name__} documents {name!r}, which none of its classes takes")
+
+
+def main() -> None:
+    HERE.mkdir(exist_ok=True)
+    for name, content in pages().items():
+        (HERE / name).write_text(content, encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who asks, and which jobs earlier tries left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_azureml.errors import ConfigurationError, DeniedError, ServiceError
+from airflow_provider_azureml.operators import attempt
+from airflow_provider_azureml.operators.attempt import Claim, attempt_of, deployment_id, highest
+from airflow_provider_azureml.rest.intent import CANCEL_TAG
+from airflow_provider_azureml.rest.job import Job
+from airflow_provider_azureml.triggers.job import OWNER
+from tests.unit.canned import BROKEN, DENIED, CannedHook, arm_job, states
+
+BEGAN = datetime(2026, 1, 1, 2, 3, 4, tzinfo=timezone.utc)
+BATCH = "/batchrundata"
+
+
+@pytest.fixture(autouse=True)
+def deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "prod")
+
+
+@pytest.fixture
+def claim_of() -> Callable[..., Claim]:
+    def make(fingerprint: str = "f", **changes: Any) -> Claim:
+        place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+        state = {"try_number": 2, "max_tries": 3, "start_date": BEGAN}
+        return Claim.of({"ti": SimpleNamespace(**{**place, **state, **changes})}, fingerprint)
+
+    return make
+
+
+def job(claim: Claim, **changes: Any) -> Job:
+    marks = {**claim.marks, **claim.fence}
+    return Job(**{"name": claim.name(0), "status": "Running", "job_type": "Command", "properties": marks, **changes})
+
+
+def test_neither_try_nor_epoch_nor_definition_is_in_the_name(claim_of) -> None:
+    names = {claim.name(0) for claim in (claim_of(), claim_of("g"), claim_of(try_number=9), claim_of(max_tries=9))}
+    assert len(names) == 1
+
+
+@pytest.mark.parametrize("field, value", [("dag_id", "x"), ("run_id", "x"), ("task_id", "x"), ("map_index", 0)])
+def test_another_task_instance_has_another_name(claim_of, field: str, value: Any) -> None:
+    assert claim_of(**{field: value}).base != claim_of().base
+
+
+def test_another_airflow_on_the_same_workspace_has_another_name(claim_of, monkeypatch) -> None:
+    here = claim_of().base
+    monkeypatch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "staging")
+    assert claim_of().base != here
+
+
+def test_without_a_deployment_id_nothing_is_submitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW__AZUREML__DEPLOYMENT_ID")
+    with pytest.raises(ConfigurationError, match="AIRFLOW__AZUREML__DEPLOYMENT_ID"):
+        deployment_id()
+
+
+def test_a_job_that_a_claim_was_stamped_on_is_read_back_as_its_attempt(claim_of) -> None:
+    claim = claim_of()
+    found = attempt_of(job(claim, created_at="2026-01-01T02:03:05.1234567Z"), claim, 4)
+    assert (found.number, found.status, found.try_number, found.epoch) == (4, "Running", 2, 3)
+    assert found.fingerprint == "f"
+    assert found.created == datetime(2026, 1, 1, 2, 3, 5, 123456, tzinfo=timezone.utc)
+    assert not found.cancel_intent
+
+
+def test_a_cancel_of_ours_is_seen_on_the_job(claim_of) -> None:
+    claim = claim_of()
+    assert attempt_of(job(claim, tags={CANCEL_TAG: "killed"}), claim, 0).cancel_intent
+
+
+@pytest.mark.parametrize("text", ["2026-01-01T02:03:04Z", "2026-01-01T02:03:04+00:00", "2026-01-01T02:03:04"])
+def test_azures_spellings_of_a_time_are_one_moment(claim_of, text: str) -> None:
+    claim = claim_of()
+    assert attempt_of(job(claim, created_at=text), claim, 0).created == BEGAN
+
+
+def test_where_azure_does_not_say_when_the_try_does(claim_of) -> None:
+    claim = claim_of()
+    assert attempt_of(job(claim), claim, 0).created == BEGAN
+
+
+@pytest.mark.parametrize("marks", [{}, {OWNER: "somebody", attempt.TRY: "1"}, {attempt.TRY: "1"}])
+def test_a_job_of_our_name_that_is_not_ours_is_never_touched(claim_of, marks: dict[str, str]) -> None:
+    claim = claim_of()
+    with pytest.raises(ConfigurationError, match="this task did not submit it"):
+        attempt_of(job(claim, properties=marks), claim, 0)
+
+
+def test_a_job_of_ours_without_a_try_is_not_ours(claim_of) -> None:
+    claim = claim_of()
+    with pytest.raises(ConfigurationError, match="deployment_id"):
+        attempt_of(job(claim, properties={**claim.marks, attempt.TRY: "two"}), claim, 0)
+
+
+def test_the_highest_attempt_is_found_past_gaps_in_one_request(claim_of) -> None:
+    claim, azure = claim_of(), CannedHook()
+    statuses = {claim.name(0): "Failed", claim.name(7): "Running"}
+    azure.on("POST", BATCH, states(statuses)).on("GET", f"/jobs/{claim.name(7)}", arm_job(claim.name(7), "Running"))
+    number, found = azure.run(highest(azure.workspace, claim))
+    assert (number, found.name) == (7, claim.name(7))
+    assert len(azure.asked("POST", BATCH)) == 2
+
+
+def test_a_window_that_is_full_to_its_end_is_followed_by_the_next(claim_of) -> None:
+    claim, azure = claim_of(), CannedHook()
+    last = claim.name(attempt.WINDOW + 1)
+    statuses = {claim.name(attempt.WINDOW - 1): "Failed", last: "Failed"}
+    azure.on("POST", BATCH, states(statuses)).on("GET", f"/jobs/{last}", arm_job(last, "Failed"))
+    assert azure.run(highest(azure.workspace, claim))[0] == attempt.WINDOW + 1
+
+
+def test_no_attempt_is_none(claim_of) -> None:
+    azure = CannedHook().on("POST", BATCH, states({}))
+    assert azure.run(highest(azure.workspace, claim_of())) is None
+
+
+@pytest.mark.parametrize("refusal", [DENIED, BROKEN])
+def test_where_the_batch_endpoint_is_closed_arm_lists_by_owner(claim_of, refusal: Any) -> None:
+    claim, azure = claim_of(), CannedHook()
+    listed = {"value": [arm_job(claim.name(1), "Failed"), arm_job("other-9", "Running")]}
+    azure.on("POST", BATCH, refusal).on("GET", "/jobs", listed)
+    azure.on("GET", f"/jobs/{claim.name(1)}", arm_job(claim.name(1), "Failed"))
+    assert azure.run(highest(azure.workspace, claim))[0] == 1
+    assert f"properties={OWNER}%3D{claim.base}" in azure.asked("GET", "/jobs")[0].url
+
+
+def test_an_attempt_whose_existence_is_not_known_is_not_passed_over(claim_of) -> None:
+    claim, azure = claim_of(), CannedHook()
+    unreadable = {"failedResults": {claim.name(0): {"error": {"code": "ServiceError", "message": "try later"}}}}
+    azure.on("POST", BATCH, unreadable)
+    with pytest.raises(ServiceError, match="try later"):
+        azure.run(highest(azure.workspace, claim))
+
+
+def test_a_denial_of_both_ways_is_an_error_and_no_absence(claim_of) -> None:
+    azure = CannedHook().on("POST", BATCH, DENIED).on("GET", "/jobs", DENIED)
+    with pytest.raises(DeniedError):
+        azure.run(highest(azure.workspace, claim_of()))

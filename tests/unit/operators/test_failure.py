@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a retry may help, and what stands in the log."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_azureml.compat import AirflowException, AirflowFailException
+from airflow_provider_azureml.errors import (
+    AzureMLError,
+    ConfigurationError,
+    DeniedError,
+    JobCanceledError,
+    JobFailedError,
+    NotFoundError,
+    ServiceError,
+    UnreachableError,
+)
+from airflow_provider_azureml.operators.failure import check_access_mode, is_final, translated
+
+MOUNT = JobFailedError("j", "Failed", "Error Code: ScriptExecution.StreamAccess.Authentication")
+FINAL = [
+    ConfigurationError("f", "p", "m"),
+    DeniedError(403, "AuthorizationFailed", "no"),
+    NotFoundError(404, "NotFound", "no"),
+    JobCanceledError("j", "Canceled"),
+    ServiceError(400, "UserError", "bad body"),
+]
+PASSING = [
+    AzureMLError("a newer try"),
+    JobFailedError("j", "Failed"),
+    UnreachableError(503, "x", "later"),
+    UnreachableError(0, "NoAnswer", "nobody"),
+    ServiceError(409, "Conflict", "taken"),
+]
+
+
+def asked_never() -> str:
+    raise AssertionError("the run identity is asked for in an explanation only")
+
+
+@pytest.mark.parametrize("error", FINAL, ids=lambda error: type(error).__name__)
+def test_what_would_end_the_same_way_again_is_not_retried(error: AzureMLError) -> None:
+    assert is_final(error)
+    with pytest.raises(AirflowFailException, match=r"."), translated("off", asked_never):
+        raise error
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: str(error)[:20])
+def test_what_may_pass_is_left_to_airflows_retries(error: AzureMLError) -> None:
+    assert not is_final(error)
+    with pytest.raises(AirflowException) as caught, translated("off", asked_never):
+        raise error
+    assert not isinstance(caught.value, AirflowFailException)
+    assert caught.value.__cause__ is error
+
+
+def test_a_refusal_is_explained_with_the_run_identity_in_the_mend() -> None:
+    with pytest.raises(AirflowException) as caught, translated("explain", lambda: "id-1"):
+        raise MOUNT
+    assert str(caught.value).startswith(str(MOUNT))
+    assert "Why (data plane)" in str(caught.value)
+    assert "--assignee id-1" in str(caught.value)
+
+
+def test_with_access_off_the_error_stands_alone() -> None:
+    with pytest.raises(AirflowException) as caught, translated("off", asked_never):
+        raise MOUNT
+    assert str(caught.value) == str(MOUNT)
+
+
+def test_errors_that_are_not_ours_pass_as_they_are() -> None:
+    with pytest.raises(ZeroDivisionError), translated("explain", asked_never):
+        _ = 1 / 0
+
+
+@pytest.mark.parametrize("access", ["off", "explain"])
+def test_known_access_modes_are_taken(access: str) -> None:
+    check_access_mode(access)
+
+
+@pytest.mark.parametrize("access, word", [("verify", "manifest"), ("grant", "manifest"), ("", "Choose one of")])
+def test_an_access_mode_that_would_do_nothing_is_refused(access: str, word: str) -> None:
+    with pytest.raises(ConfigurationError, match=word):
+        check_access_mode(access)
