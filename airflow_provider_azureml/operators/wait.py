@@ -77,7 +77,9 @@ def cancel(
     except AzureMLError as error:
         hook.log.error("Job %s could not be cancelled and may still run: %s", name, error)
         return str(error)
-    hook.log.info("Asked Azure to cancel job %s (%s). %s", name, reason, problem)
+    hook.log.info("Asked Azure to cancel job %s (%s)", name, reason)
+    if problem:
+        hook.log.warning("The cancelled job could not be marked as cancelled by Airflow: %s", problem)
     return ""
 
 

@@ -33,7 +33,7 @@ class Counting(AzureMLBaseOperator):
 
 
 def operator(outcome: Any = None, **options: Any) -> Counting:
-    return Counting(outcome, task_id="t", **options)
+    return Counting(outcome=outcome, task_id="t", **options)
 
 
 def context(began: datetime | None = BEGAN) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from airflow_provider_azureml.errors import AzureMLError, NotFoundError
 from airflow_provider_azureml.operators.base import AzureMLBaseOperator
@@ -36,12 +36,12 @@ def in_turn(*statuses: str) -> list[Callable[[Any], Any]]:
     return [states({"j": status}) for status in statuses]
 
 
-def test_the_job_is_watched_to_its_end_and_each_state_is_told_once(caplog) -> None:
+def test_the_job_is_watched_to_its_end_and_each_state_is_told_once() -> None:
     hook = CannedHook().on("POST", BATCH, *in_turn("Queued", "Running", "Running", "Completed"))
-    with caplog.at_level(logging.INFO):
+    with capture_logs() as said:
         event = watch(task(hook, stream_logs=False), "j", "me", None)
     assert event == {"name": "j", "reason": ENDED, "status": "Completed", "error": ""}
-    assert caplog.text.count("Job j is Running") == 1
+    assert [line["event"] for line in said] == [f"Job j is {word}" for word in ("Queued", "Running", "Completed")]
 
 
 def test_a_poll_error_is_no_verdict_and_no_cancel() -> None:
@@ -50,13 +50,13 @@ def test_a_poll_error_is_no_verdict_and_no_cancel() -> None:
     assert hook.asked("POST", "/cancel") == []
 
 
-def test_the_log_is_shown_while_the_job_runs(caplog) -> None:
+def test_the_log_is_shown_while_the_job_runs() -> None:
     log = {"logFiles": {"user_logs/std_log.txt": "https://a.blob.core.windows.net/c/std_log.txt?sig=x"}}
     hook = CannedHook().on("POST", BATCH, *in_turn("Running", "Completed")).on("GET", "/runs/j/details", log)
     hook.on("GET", "std_log.txt", (206, "one"), (416, ""))
-    with caplog.at_level(logging.INFO):
+    with capture_logs() as said:
         watch(task(hook), "j", "me", None)
-    assert '"one"' in caplog.text
+    assert [line["event"] for line in said] == ["Job j is Running", '"one"', "Job j is Completed"]
 
 
 def test_the_log_of_a_job_that_is_not_ours_is_not_read() -> None:
@@ -119,6 +119,12 @@ def test_a_failed_cancel_is_said_and_not_raised(caplog) -> None:
     assert "AuthorizationFailed" in cancel(hook, "j", "me", "killed")
     assert "may still run" in caplog.text
     assert hook.asked("PATCH") == []
+
+
+def test_a_cancel_that_leaves_no_trace_is_a_warning_since_a_retry_will_take_it_for_a_persons(caplog) -> None:
+    hook = cancellable().on("PATCH", HISTORY, DENIED)
+    assert cancel(hook, "j", "me", "killed") == ""
+    assert ["AuthorizationFailed" in line.message for line in caplog.records if line.levelname == "WARNING"] == [True]
 
 
 def test_a_cancel_may_be_carried_out_by_another_driver() -> None:

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way of one task try to its one job, against canned answers; over HTTP: tests/airflow/test_once.py."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from airflow_provider_azureml.compat import TaskDeferred
+from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, JobFailedError, ServiceError
+from airflow_provider_azureml.links import STUDIO_URL
+from airflow_provider_azureml.operators.attempt import EPOCH, TRY, Claim
+from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
+from airflow_provider_azureml.operators.submission import run_identity, settled_number
+from airflow_provider_azureml.rest.flow import Request
+from airflow_provider_azureml.triggers.job import ENDED, OWNER, TIMEOUT
+from tests.unit.canned import DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
+
+GUID = "11111111-2222-3333-4444-555555555555"
+JOB = {"type": "command", "command": "true", "environment": "azureml:e:1"}
+BATCH = "/batchrundata"
+TAKEN = (400, {"error": {"code": "UserError", "message": "A job with this name already exists."}})
+
+
+@pytest.fixture(autouse=True)
+def deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "unit")
+
+
+class World:
+    """One task instance, and an Azure that remembers its jobs."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.pushed: dict[str, Any] = {}
+        self.hook = CannedHook()
+        self.hook.on("PUT", r"/jobs/[^/]+", self.put).on("GET", r"/jobs/[^/]+", self.get)
+        self.hook.on("POST", BATCH, self.batch).on("GET", "/runs/get", {})
+
+    def context(self, number: int = 1, epoch: int = 0) -> dict[str, Any]:
+        place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+        began = datetime(2026, 1, 2, tzinfo=timezone.utc)
+        push = lambda key, value: self.pushed.update({key: value})  # noqa: E731
+        ti = SimpleNamespace(**place, try_number=number, max_tries=epoch, start_date=began, xcom_push=push)
+        return {"ti": ti}
+
+    def task(self, job: Any = JOB, **options: Any) -> AzureMLRunJobOperator:
+        given = {"poll_interval": 0.01, "stream_logs": False, "wait_for_completion": False, **options}
+        made = AzureMLRunJobOperator(task_id="t", job=job, **given)
+        made.hook = self.hook  # type: ignore[assignment]
+        return made
+
+    def name(self, number: int) -> str:
+        return Claim.of(self.context()).name(number)
+
+    def exists(self, number: int, status: str, try_number: int = 1, epoch: int = 0, **marks: str) -> None:
+        """An earlier attempt of this task."""
+        claim = Claim.of(self.context(try_number, epoch))
+        owned = {**claim.marks, **claim.fence, **marks}
+        self.jobs[self.name(number)] = arm_job(self.name(number), status, properties=owned)
+
+    def put(self, request: Request) -> Any:
+        name = request.url.split("?")[0].rsplit("/", 1)[1]
+        if name in self.jobs:
+            return TAKEN
+        body = request.json["properties"]  # type: ignore[index]
+        services = {"Studio": {"endpoint": f"https://ml.azure.com/runs/{name}"}}
+        self.jobs[name] = arm_job(name, "NotStarted", **{**body, "services": services})
+        return 201, self.jobs[name]
+
+    def get(self, request: Request) -> Any:
+        return self.jobs.get(request.url.split("?")[0].rsplit("/", 1)[1], UNKNOWN_JOB)
+
+    def batch(self, request: Request) -> Any:
+        return states({name: job["properties"]["status"] for name, job in self.jobs.items()})(request)
+
+    def sent(self) -> list[dict[str, Any]]:
+        """The bodies of all PUTs of jobs."""
+        return [request.json["properties"] for request in self.hook.asked("PUT", r"/jobs/[^/]+")]  # type: ignore[index]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_the_first_try_submits_without_looking_first(world: World) -> None:
+    result = world.task().perform(world.context())
+    assert result["name"] == world.name(0)
+    assert [request.method for request in world.hook.requests] == ["PUT"]
+    assert world.pushed[STUDIO_URL] == f"https://ml.azure.com/runs/{world.name(0)}"
+
+
+def test_the_body_carries_owner_and_fence_and_the_dag_as_its_experiment(world: World) -> None:
+    world.task().perform(world.context(epoch=3))
+    (body,) = world.sent()
+    assert body["experimentName"] == "d"
+    assert body["properties"][OWNER] == world.name(0).removesuffix("-0")
+    assert (body["properties"][TRY], body["properties"][EPOCH]) == ("1", "3")
+    assert body["environmentVariables"]["AIRFLOW_TRY"] == "1"
+    assert body["environmentVariables"]["AIRFLOW_EPOCH"] == "3"
+
+
+def test_an_experiment_that_the_definition_names_is_kept(world: World) -> None:
+    world.task({**JOB, "experiment_name": "mine"}).perform(world.context())
+    assert world.sent()[0]["experimentName"] == "mine"
+
+
+def test_a_kind_without_a_field_that_no_put_can_change_is_looked_for_first(world: World) -> None:
+    world.task({"properties": {"jobType": "Sweep"}}).perform(world.context())
+    assert [request.method for request in world.hook.requests] == ["POST", "PUT"]
+
+
+def test_a_second_try_looks_before_it_submits(world: World) -> None:
+    world.exists(0, "Failed")
+    assert world.task().perform(world.context(2))["name"] == world.name(1)
+    assert len(world.sent()) == 1
+
+
+def test_a_second_try_watches_the_living_job_on(world: World) -> None:
+    world.exists(0, "Running")
+    task = world.task()
+    assert task.perform(world.context(2))["status"] == "Running"
+    assert world.sent() == []
+    assert task.owned_job == (world.name(0), world.name(0).removesuffix("-0"))
+
+
+def test_a_completed_job_of_another_definition_is_taken_over_with_a_warning(world: World) -> None:
+    world.exists(0, "Completed", **{"airflow.fingerprint": "another"})
+    with capture_logs() as said:
+        assert world.task().perform(world.context(2))["status"] == "Completed"
+    assert any("Clear the task" in line["event"] for line in said if line["log_level"] == "warning")
+
+
+def test_a_first_try_whose_name_is_taken_looks_and_decides_again(world: World) -> None:
+    world.exists(0, "Completed", epoch=-1, try_number=0)
+    assert world.task().perform(world.context())["name"] == world.name(1)
+
+
+def test_a_body_that_azure_refuses_is_an_error_and_not_looked_for(world: World) -> None:
+    world.hook.on("PUT", r"/jobs/[^/]+", (400, {"error": {"code": "UserError", "message": "bad command"}}))
+    with pytest.raises(ServiceError, match="bad command"):
+        world.task().perform(world.context())
+    assert world.hook.asked("POST", BATCH) == []
+
+
+def test_a_refused_submitter_is_told_at_once(world: World) -> None:
+    world.hook.on("PUT", r"/jobs/[^/]+", DENIED)
+    with pytest.raises(ServiceError, match="AuthorizationFailed"):
+        world.task().perform(world.context())
+    assert len(world.hook.requests) == 1
+
+
+def test_a_job_of_our_name_that_is_somebody_elses_stops_the_task(world: World) -> None:
+    world.exists(0, "Running", **{OWNER: "stranger"})
+    with pytest.raises(ConfigurationError, match="did not submit it"):
+        world.task().perform(world.context())
+
+
+def test_a_zombie_touches_nothing(world: World) -> None:
+    world.exists(0, "Running", try_number=3)
+    world.jobs[world.name(0)]["systemData"]["createdAt"] = "2026-01-03T00:00:00Z"
+    with pytest.raises(AzureMLError, match="newer try"):
+        world.task().perform(world.context(2))
+    assert world.sent() == []
+    assert world.hook.asked("POST", "/cancel") == []
+
+
+def test_a_cleared_task_cancels_the_old_job_and_waits_for_its_end_in_the_triggerer(world: World) -> None:
+    world.exists(0, "Running")
+    world.hook.on("POST", "/cancel", (202, {})).on("PATCH", r"/runs/[^/]+", {})
+    with pytest.raises(TaskDeferred) as caught:
+        world.task(deferrable=True).perform(world.context(2, epoch=1))
+    trigger = caught.value.trigger
+    assert (trigger.job_name, trigger.owner, caught.value.method_name) == (world.name(0), "", "resume_settled")
+    assert len(world.hook.asked("POST", "/cancel")) == 1
+    assert world.sent() == []
+
+
+def test_once_the_old_job_has_ended_the_next_is_submitted(world: World) -> None:
+    world.exists(0, "Canceled")
+    event = {"name": world.name(0), "reason": ENDED, "status": "Canceled", "error": ""}
+    assert world.task().resume_settled(world.context(2, epoch=1), event)["name"] == world.name(1)
+
+
+def test_an_old_job_that_cannot_be_cancelled_stops_the_task(world: World) -> None:
+    world.exists(0, "Running")
+    world.hook.on("POST", "/cancel", DENIED)
+    with pytest.raises(JobFailedError, match="could not be cancelled: 403"):
+        world.task().perform(world.context(2, epoch=1))
+    assert world.sent() == []
+
+
+def test_a_deferrable_task_hands_its_job_and_its_deadline_to_the_triggerer(world: World) -> None:
+    with pytest.raises(TaskDeferred) as caught:
+        world.task(deferrable=True, wait_for_completion=True, timeout=60).perform(world.context())
+    arguments = caught.value.trigger.arguments()
+    assert arguments["job_name"] == world.name(0)
+    assert arguments["owner"] == world.name(0).removesuffix("-0")
+    assert arguments["deadline"] == datetime(2026, 1, 2, tzinfo=timezone.utc).timestamp() + 60
+
+
+def test_a_task_that_was_killed_before_the_put_puts_nothing(world: World) -> None:
+    task = world.task()
+    task.was_killed = True
+    with pytest.raises(AzureMLError, match="ended from outside"):
+        task.perform(world.context())
+    assert world.sent() == []
+
+
+def test_environment_and_code_are_in_the_workspace_before_the_job_is(world: World, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("print()")
+    container = "https://acct.blob.core.windows.net/c"
+    pending = {"blobReferenceForConsumption": {"blobUri": container, "credential": {"sasUri": f"{container}?sig=s"}}}
+    hook = world.hook.on("PUT", r"/environments/.*", {"id": "environment-id"}).on("GET", r"/codes/.*", (404, {}))
+    hook.on("POST", "/startPendingUpload", pending).on("PUT", r"acct.blob.core.windows.net/.*", (201, {}))
+    hook.on("PUT", r"/codes/[^/]+/versions/[^/]+", (201, {"id": "code-id"}))
+    world.task({**JOB, "code": str(tmp_path), "environment": {"image": "i"}}).perform(world.context())
+    (body,) = world.sent()
+    assert (body["codeId"], body["environmentId"]) == ("code-id", "environment-id")
+    assert "/jobs/" in hook.requests[-1].url
+
+
+def test_the_number_of_a_settled_attempt_is_read_from_its_name() -> None:
+    assert settled_number({"name": "d-t-0a1b-12", "reason": ENDED, "status": "Failed"}) == 12
+
+
+def test_an_attempt_that_did_not_end_in_time_is_not_settled() -> None:
+    with pytest.raises(JobFailedError, match="no second job is started"):
+        settled_number({"name": "b-1", "reason": TIMEOUT, "status": "CancelRequested"})
+
+
+def test_the_run_identity_is_the_managed_one_that_the_definition_names(world: World) -> None:
+    assert run_identity(world.task({**JOB, "identity": {"type": "managed", "client_id": GUID}})) == GUID
+    assert run_identity(world.task({**JOB, "identity": {"type": "aml_token"}})) == ""
+    assert run_identity(world.task({**JOB, "comand": "x"})) == ""

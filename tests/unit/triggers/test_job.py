@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting for a job in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import json
+import time
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from airflow_provider_azureml.errors import DeniedError
+from airflow_provider_azureml.rest.intent import CANCEL_TAG
+from airflow_provider_azureml.rest.job import Job
+from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger, may_cancel
+from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
+
+BATCH = "/batchrundata"
+
+
+def trigger(hook: CannedHook, **options: Any) -> AzureMLJobTrigger:
+    given = {"azureml_conn_id": "aml", "job_name": "j", "owner": "me", "poll_interval": 0.01, **options}
+    made = AzureMLJobTrigger(**given)
+    made.hook = hook  # type: ignore[assignment]
+    return made
+
+
+def azure(status: str = "Running", owner: str = "me") -> CannedHook:
+    hook = CannedHook().on("POST", BATCH, states({"j": status}))
+    hook.on("GET", "/jobs/j", arm_job("j", status, properties={OWNER: owner}))
+    return hook.on("POST", "/jobs/j/cancel", (202, {})).on("PATCH", "/runs/j", {})
+
+
+async def event_of(made: AzureMLJobTrigger) -> dict[str, Any]:
+    (event,) = [event async for event in made.run()]
+    payload: dict[str, Any] = event.payload
+    return payload
+
+
+def test_airflow_can_make_it_again_from_its_json() -> None:
+    made = trigger(CannedHook(), deadline=1.5, cancel_on_kill=False, stream_logs=True, log_offset=7)
+    path, arguments = made.serialize()
+    module, name = path.rsplit(".", 1)
+    again = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
+    assert again.serialize() == (path, arguments)
+    assert set(arguments) == set(inspect.signature(AzureMLJobTrigger.__init__).parameters) - {"self"}
+
+
+async def test_it_fires_once_the_job_has_ended() -> None:
+    hook = azure("Completed")
+    hook.on("POST", BATCH, states({"j": "Queued"}), states({"j": "Odd"}), states({"j": "Completed"}))
+    event = await event_of(trigger(hook))
+    assert event == {"name": "j", "reason": ENDED, "status": "Completed", "error": "", "log_offset": 0}
+    assert len(hook.asked("POST", BATCH)) == 3
+
+
+async def test_poll_errors_are_waited_out_and_cancel_nothing() -> None:
+    hook = azure().on("POST", BATCH, BROKEN, BROKEN, states({"j": "Failed"}))
+    with capture_logs() as said:
+        assert (await event_of(trigger(hook)))["status"] == "Failed"
+    assert [line["log_level"] for line in said].count("warning") == 2
+    assert hook.asked("POST", "/cancel") == []
+
+
+async def test_a_deadline_cancels_our_job_and_fires() -> None:
+    hook = azure()
+    event = await event_of(trigger(hook, deadline=time.time() + 0.1))
+    assert (event["reason"], event["status"], event["error"]) == (TIMEOUT, "Running", "")
+    assert hook.asked("PATCH")[0].json == {"tags": {CANCEL_TAG: "deadline"}}
+
+
+async def test_a_deadline_that_passed_while_nobody_watched_cancels_at_once() -> None:
+    hook = azure()
+    assert (await event_of(trigger(hook, deadline=0.0)))["reason"] == TIMEOUT
+    assert len(hook.asked("POST", "/cancel")) == 1
+
+
+async def test_a_cancel_that_failed_is_in_the_event() -> None:
+    event = await event_of(trigger(azure().on("POST", "/cancel", DENIED), deadline=0.0))
+    assert event["reason"] == TIMEOUT
+    assert "AuthorizationFailed" in event["error"]
+
+
+async def test_a_state_that_is_never_to_be_had_is_an_event_and_no_cancel(monkeypatch) -> None:
+    began, hours = time.monotonic(), iter(range(1000))
+    monkeypatch.setattr(time, "monotonic", lambda: began + 3600 * next(hours))
+    hook = azure().on("POST", BATCH, states({})).on("GET", "/jobs/j", UNKNOWN_JOB)
+    event = await event_of(trigger(hook))
+    assert event["reason"] == ERROR
+    assert "no such job" in event["error"]
+    assert hook.asked("POST", "/cancel") == []
+
+
+async def test_the_log_is_told_and_its_place_is_kept_for_the_next_triggerer() -> None:
+    url = "https://a.blob.core.windows.net/c/std_log.txt?sig=x"
+    hook = azure("Completed").on("GET", "/runs/j/details", {"logFiles": {"user_logs/std_log.txt": url}})
+    hook.on("GET", "std_log.txt", (206, "hello"), (416, ""))
+    with capture_logs() as said:
+        event = await event_of(trigger(hook, stream_logs=True, log_offset=100))
+    assert [line["event"] for line in said] == ['"hello"', "Job j is Completed"]
+    assert event["log_offset"] == 100 + len('"hello"')
+    assert hook.asked("GET", "std_log.txt")[0].headers["Range"].startswith("bytes=100-")
+
+
+async def test_a_kill_cancels_our_living_job_and_says_why_on_it() -> None:
+    hook = azure()
+    await trigger(hook).cancel()
+    assert hook.asked("PATCH")[0].json == {"tags": {CANCEL_TAG: "killed"}}
+
+
+@pytest.mark.parametrize(
+    "hook, options",
+    [
+        (azure(), {"owner": ""}),
+        (azure(), {"cancel_on_kill": False}),
+        (azure(owner="another"), {}),
+        (azure("Completed"), {}),
+    ],
+    ids=["no owner", "may outlive its task", "somebody else's", "ended"],
+)
+async def test_what_is_not_to_be_cancelled_is_not(hook: CannedHook, options: dict[str, Any]) -> None:
+    await trigger(hook, **options).cancel()
+    assert hook.asked("POST", "/cancel") == []
+
+
+async def test_a_refused_cancel_is_raised_for_the_caller_to_tell() -> None:
+    with pytest.raises(DeniedError):
+        await trigger(azure().on("POST", "/cancel", DENIED)).cancel()
+
+
+async def test_a_cancel_that_leaves_no_trace_is_a_warning() -> None:
+    with capture_logs() as said:
+        await trigger(azure().on("PATCH", "/runs/j", DENIED)).cancel()
+    assert "could not be marked" in said[-1]["event"]
+    assert said[-1]["log_level"] == "warning"
+
+
+async def test_a_trigger_that_is_taken_away_leaves_the_job_alone() -> None:
+    hook = azure()
+    watching = asyncio.create_task(event_of(trigger(hook, poll_interval=30)))
+    await asyncio.sleep(0.05)
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+    assert hook.asked("POST", "/cancel") == []
+
+
+@pytest.mark.parametrize(
+    "status, owner, allowed",
+    [("Running", "me", True), ("Odd", "me", True), ("Failed", "me", False), ("Running", "you", False)],
+)
+def test_only_the_owners_living_job_may_be_cancelled(status: str, owner: str, allowed: bool) -> None:
+    assert may_cancel(Job("j", status, "Command", properties={OWNER: owner}), "me") is allowed
