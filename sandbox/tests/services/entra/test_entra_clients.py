@@ -46,13 +46,23 @@ def secret(sandbox: Sandbox, name: str) -> tuple[str, str, str]:
     return sandbox.cloud.tenant_id, app.client_id, text
 
 
+def trust(sandbox: Sandbox) -> dict[str, str]:
+    """aiohttp reads SSL_CERT_FILE once, when it is imported, and another test may have been first.
+
+    That the variable alone does for a process of its own is shown in tests/wire/test_azure_sdks.py.
+    """
+    return {"connection_verify": sandbox.environment["SSL_CERT_FILE"]}
+
+
 def test_client_secret_credential(as_client: Sandbox) -> None:
     with ClientSecretCredential(*secret(as_client, "nobody")) as credential:
         assert oid(as_client, credential.get_token(ARM).token) == identity(as_client, "nobody").principal_id
 
 
 async def test_async_client_secret_credential(as_client: Sandbox) -> None:
-    async with identity_aio.ClientSecretCredential(*secret(as_client, "nobody")) as credential:
+    async with identity_aio.ClientSecretCredential(
+        *secret(as_client, "nobody"), **trust(as_client)
+    ) as credential:
         token = await credential.get_token(ARM)
     assert oid(as_client, token.token) == identity(as_client, "nobody").principal_id
 
@@ -79,7 +89,10 @@ async def test_async_workload_identity_credential(as_client: Sandbox) -> None:
     train = identity(as_client, "train")
     file = as_client.cloud.data / "serviceaccounts" / "airflow" / "train" / "token"
     async with identity_aio.WorkloadIdentityCredential(
-        tenant_id=as_client.cloud.tenant_id, client_id=train.client_id, token_file_path=str(file)
+        tenant_id=as_client.cloud.tenant_id,
+        client_id=train.client_id,
+        token_file_path=str(file),
+        **trust(as_client),
     ) as credential:
         assert oid(as_client, (await credential.get_token(ARM)).token) == train.principal_id
 
@@ -176,7 +189,7 @@ def test_certificate_credential(as_client: Sandbox, certificate: Path) -> None:
 async def test_async_certificate_credential(as_client: Sandbox, certificate: Path) -> None:
     nobody = identity(as_client, "nobody")
     async with identity_aio.CertificateCredential(
-        as_client.cloud.tenant_id, nobody.client_id, certificate_path=str(certificate)
+        as_client.cloud.tenant_id, nobody.client_id, certificate_path=str(certificate), **trust(as_client)
     ) as credential:
         assert oid(as_client, (await credential.get_token(ARM)).token) == nobody.principal_id
 
