@@ -121,7 +121,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
     async def _give_up(self) -> dict[str, Any]:
         """The deadline has passed: cancel, and say what came of it."""
         try:
-            await self.cancel("deadline")
+            await self._cancel_ours("deadline")
         except ServiceError as error:
             return self._event(TIMEOUT, error=str(error))
         return self._event(TIMEOUT)
@@ -135,9 +135,14 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
             "log_offset": self.log_offset,
         }
 
-    async def cancel(self, reason: str = "killed") -> None:
+    async def cancel(self) -> None:
+        """The task was ended from outside: cancel the job, unless it may outlive its task."""
+        if self.cancel_on_kill:
+            await self._cancel_ours("killed")
+
+    async def _cancel_ours(self, reason: str) -> None:
         """Cancel the job, provided that it is ours and has not ended."""
-        if not self.cancel_on_kill or not self.owner:
+        if not self.owner:
             return
         async with self.hook.opened():
             workspace = await self.hook.aworkspace()

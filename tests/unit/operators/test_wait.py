@@ -66,9 +66,10 @@ def test_the_log_of_a_job_that_is_not_ours_is_not_read() -> None:
     assert watch(task(hook), "j", "", None)["reason"] == ENDED
 
 
-def test_a_passed_deadline_cancels_the_job_and_is_an_event() -> None:
+@pytest.mark.parametrize("cancel_on_kill", [True, False])
+def test_a_passed_deadline_cancels_the_job_and_is_an_event(cancel_on_kill: bool) -> None:
     hook = cancellable().on("POST", BATCH, states({"j": "Running"}))
-    event = watch(task(hook, stream_logs=False), "j", "me", time.time() + 0.05)
+    event = watch(task(hook, stream_logs=False, cancel_on_kill=cancel_on_kill), "j", "me", time.time() + 0.05)
     assert (event["reason"], event["status"], event["error"]) == (TIMEOUT, "Running", "")
     assert hook.asked("PATCH")[0].json == {"tags": {CANCEL_TAG: "deadline"}}
 

@@ -79,6 +79,19 @@ async def test_a_deadline_that_passed_while_nobody_watched_cancels_at_once() -> 
     assert len(hook.asked("POST", "/cancel")) == 1
 
 
+async def test_a_job_that_may_outlive_its_task_does_not_outlive_its_deadline() -> None:
+    """As in a worker: `cancel_on_kill` is about a task that is ended from outside."""
+    hook = azure()
+    await event_of(trigger(hook, deadline=0.0, cancel_on_kill=False))
+    assert len(hook.asked("POST", "/cancel")) == 1
+
+
+async def test_the_deadline_of_somebody_elses_job_cancels_nothing() -> None:
+    hook = azure()
+    assert (await event_of(trigger(hook, deadline=0.0, owner="")))["reason"] == TIMEOUT
+    assert hook.asked("POST", "/cancel") == []
+
+
 async def test_a_cancel_that_failed_is_in_the_event() -> None:
     event = await event_of(trigger(azure().on("POST", "/cancel", DENIED), deadline=0.0))
     assert event["reason"] == TIMEOUT
