@@ -288,7 +288,9 @@ def test_a_trigger_that_failed_ends_the_job_and_the_task(worker: dict[str, str])
 def test_a_task_that_does_not_wait_leaves_a_job_that_a_sensor_sees_to_its_end(worker: dict[str, str]) -> None:
     job = {**SLEEP, "command": "sleep 1"}
     result = runs(job, wait_for_completion=False, timeout=0.5).execute(context("left"))
-    sensor = AzureMLJobSensor(task_id="seen", azureml_conn_id=TRAIN, job=result, poll_interval=0.3, timeout=60)
+    sensor = AzureMLJobSensor(
+        task_id="seen", azureml_conn_id=TRAIN, job=result, poll_interval=0.3, timeout=60
+    )
     assert result["status"] not in job_flows.TERMINAL
     assert result["metrics"] == {}
     sensor.execute(context("seen"))
@@ -323,7 +325,12 @@ def test_a_rest_body_of_another_kind_is_passed_through_and_carries_our_marks(
 ) -> None:
     identity = {"type": "managed", "client_id": sandbox.principal("run-train")["client_id"]}
     word = {"word": {"job_input_type": "literal", "value": "hello"}}
-    step = {"type": "command", "componentId": component(client, sandbox), "inputs": word, "identity": identity}
+    step = {
+        "type": "command",
+        "componentId": component(client, sandbox),
+        "inputs": word,
+        "identity": identity,
+    }
     body = {"properties": {"jobType": "Pipeline", "displayName": "as given", "jobs": {"say": step}}}
     place = context("pipeline")
     first = runs(body).execute(place)

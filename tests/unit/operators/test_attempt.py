@@ -39,15 +39,21 @@ def claim_of() -> Callable[..., Claim]:
 
 def job(claim: Claim, **changes: Any) -> Job:
     marks = {**claim.marks, **claim.fence}
-    return Job(**{"name": claim.name(0), "status": "Running", "job_type": "Command", "properties": marks, **changes})
+    return Job(
+        **{"name": claim.name(0), "status": "Running", "job_type": "Command", "properties": marks, **changes}
+    )
 
 
 def test_neither_try_nor_epoch_nor_definition_is_in_the_name(claim_of) -> None:
-    names = {claim.name(0) for claim in (claim_of(), claim_of("g"), claim_of(try_number=9), claim_of(max_tries=9))}
+    names = {
+        claim.name(0) for claim in (claim_of(), claim_of("g"), claim_of(try_number=9), claim_of(max_tries=9))
+    }
     assert len(names) == 1
 
 
-@pytest.mark.parametrize("field, value", [("dag_id", "x"), ("run_id", "x"), ("task_id", "x"), ("map_index", 0)])
+@pytest.mark.parametrize(
+    "field, value", [("dag_id", "x"), ("run_id", "x"), ("task_id", "x"), ("map_index", 0)]
+)
 def test_another_task_instance_has_another_name(claim_of, field: str, value: Any) -> None:
     assert claim_of(**{field: value}).base != claim_of().base
 
@@ -105,7 +111,9 @@ def test_a_job_of_ours_without_a_try_is_not_ours(claim_of) -> None:
 def test_the_highest_attempt_is_found_past_gaps_in_one_request(claim_of) -> None:
     claim, azure = claim_of(), CannedHook()
     statuses = {claim.name(0): "Failed", claim.name(7): "Running"}
-    azure.on("POST", BATCH, states(statuses)).on("GET", f"/jobs/{claim.name(7)}", arm_job(claim.name(7), "Running"))
+    azure.on("POST", BATCH, states(statuses)).on(
+        "GET", f"/jobs/{claim.name(7)}", arm_job(claim.name(7), "Running")
+    )
     number, found = azure.run(highest(azure.workspace, claim))
     assert (number, found.name) == (7, claim.name(7))
     assert len(azure.asked("POST", BATCH)) == 2
@@ -136,7 +144,9 @@ def test_where_the_batch_endpoint_is_closed_arm_lists_by_owner(claim_of, refusal
 
 def test_an_attempt_whose_existence_is_not_known_is_not_passed_over(claim_of) -> None:
     claim, azure = claim_of(), CannedHook()
-    unreadable = {"failedResults": {claim.name(0): {"error": {"code": "ServiceError", "message": "try later"}}}}
+    unreadable = {
+        "failedResults": {claim.name(0): {"error": {"code": "ServiceError", "message": "try later"}}}
+    }
     azure.on("POST", BATCH, unreadable)
     with pytest.raises(ServiceError, match="try later"):
         azure.run(highest(azure.workspace, claim))

@@ -53,7 +53,7 @@ def test_a_job_that_did_not_complete_is_an_error_with_azures_reason(status: str,
 
 
 def test_a_failure_stays_a_failure_when_its_reason_is_not_to_be_had() -> None:
-    with pytest.raises(JobFailedError, match="not to be had.*AuthorizationFailed"):
+    with pytest.raises(JobFailedError, match=r"not to be had.*AuthorizationFailed"):
         conclude(azure("Failed").on("GET", "/details", DENIED), event(ENDED))
 
 

@@ -177,7 +177,11 @@ def test_a_cleared_task_cancels_the_old_job_and_waits_for_its_end_in_the_trigger
     with pytest.raises(TaskDeferred) as caught:
         world.task(deferrable=True).perform(world.context(2, epoch=1))
     trigger = caught.value.trigger
-    assert (trigger.job_name, trigger.owner, caught.value.method_name) == (world.name(0), "", "resume_settled")
+    assert (trigger.job_name, trigger.owner, caught.value.method_name) == (
+        world.name(0),
+        "",
+        "resume_settled",
+    )
     assert len(world.hook.asked("POST", "/cancel")) == 1
     assert world.sent() == []
 
@@ -216,8 +220,12 @@ def test_a_task_that_was_killed_before_the_put_puts_nothing(world: World) -> Non
 def test_environment_and_code_are_in_the_workspace_before_the_job_is(world: World, tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("print()")
     container = "https://acct.blob.core.windows.net/c"
-    pending = {"blobReferenceForConsumption": {"blobUri": container, "credential": {"sasUri": f"{container}?sig=s"}}}
-    hook = world.hook.on("PUT", r"/environments/.*", {"id": "environment-id"}).on("GET", r"/codes/.*", (404, {}))
+    pending = {
+        "blobReferenceForConsumption": {"blobUri": container, "credential": {"sasUri": f"{container}?sig=s"}}
+    }
+    hook = world.hook.on("PUT", r"/environments/.*", {"id": "environment-id"}).on(
+        "GET", r"/codes/.*", (404, {})
+    )
     hook.on("POST", "/startPendingUpload", pending).on("PUT", r"acct.blob.core.windows.net/.*", (201, {}))
     hook.on("PUT", r"/codes/[^/]+/versions/[^/]+", (201, {"id": "code-id"}))
     world.task({**JOB, "code": str(tmp_path), "environment": {"image": "i"}}).perform(world.context())

@@ -41,7 +41,9 @@ def test_the_job_is_watched_to_its_end_and_each_state_is_told_once() -> None:
     with capture_logs() as said:
         event = watch(task(hook, stream_logs=False), "j", "me", None)
     assert event == {"name": "j", "reason": ENDED, "status": "Completed", "error": ""}
-    assert [line["event"] for line in said] == [f"Job j is {word}" for word in ("Queued", "Running", "Completed")]
+    assert [line["event"] for line in said] == [
+        f"Job j is {word}" for word in ("Queued", "Running", "Completed")
+    ]
 
 
 def test_a_poll_error_is_no_verdict_and_no_cancel() -> None:
@@ -124,7 +126,9 @@ def test_a_failed_cancel_is_said_and_not_raised(caplog) -> None:
 def test_a_cancel_that_leaves_no_trace_is_a_warning_since_a_retry_will_take_it_for_a_persons(caplog) -> None:
     hook = cancellable().on("PATCH", HISTORY, DENIED)
     assert cancel(hook, "j", "me", "killed") == ""
-    assert ["AuthorizationFailed" in line.message for line in caplog.records if line.levelname == "WARNING"] == [True]
+    assert [
+        "AuthorizationFailed" in line.message for line in caplog.records if line.levelname == "WARNING"
+    ] == [True]
 
 
 def test_a_cancel_may_be_carried_out_by_another_driver() -> None:
