@@ -105,7 +105,7 @@ def test_a_broken_definition_hides_no_error() -> None:
 
 def test_an_error_of_the_definition_names_field_and_mend_before_anything_is_sent(context) -> None:
     broken = operator(job={**JOB, "comand": "x"})
-    with pytest.raises(AirflowException, match="field 'comand': is unknown. Did you mean 'command'"):
+    with pytest.raises(AirflowException, match=r"field 'comand': is unknown. Did you mean 'command'"):
         broken.execute(context)
     assert broken.hook.requests == []
 
