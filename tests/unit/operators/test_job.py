@@ -35,7 +35,10 @@ def context() -> dict[str, Any]:
     place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
     began = datetime(2026, 1, 1, tzinfo=timezone.utc)
     pushed: dict[str, Any] = {}
-    push = lambda key, value: pushed.update({key: value})  # noqa: E731
+
+    def push(key: str, value: Any) -> None:
+        pushed[key] = value
+
     ti = SimpleNamespace(**place, try_number=1, max_tries=1, start_date=began, xcom_push=push)
     return {"ti": ti, "pushed": pushed}
 

@@ -45,7 +45,10 @@ class World:
     def context(self, number: int = 1, epoch: int = 0) -> dict[str, Any]:
         place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
         began = datetime(2026, 1, 2, tzinfo=timezone.utc)
-        push = lambda key, value: self.pushed.update({key: value})  # noqa: E731
+
+        def push(key: str, value: Any) -> None:
+            self.pushed[key] = value
+
         ti = SimpleNamespace(**place, try_number=number, max_tries=epoch, start_date=began, xcom_push=push)
         return {"ti": ti}
 
@@ -219,20 +222,8 @@ def test_a_task_that_was_killed_before_the_put_puts_nothing(world: World) -> Non
 
 def test_environment_and_code_are_in_the_workspace_before_the_job_is(world: World, tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("print()")
-<<<<<<< HEAD
-    container = "https://acct.blob.core.windows.net/c"
-    pending = {
-        "blobReferenceForConsumption": {"blobUri": container, "credential": {"sasUri": f"{container}?sig=s"}}
-    }
-    hook = world.hook.on("PUT", r"/environments/.*", {"id": "environment-id"}).on(
-        "GET", r"/codes/.*", (404, {})
-    )
-    hook.on("POST", "/startPendingUpload", pending).on("PUT", r"acct.blob.core.windows.net/.*", (201, {}))
-    hook.on("PUT", r"/codes/[^/]+/versions/[^/]+", (201, {"id": "code-id"}))
-=======
     hook = world.hook.on("PUT", r"/environments/.*", {"id": "environment-id"})
     hook.on("GET", r"/codes/[^/]+/versions", {"value": [{"id": "code-id"}]})
->>>>>>> unit
     world.task({**JOB, "code": str(tmp_path), "environment": {"image": "i"}}).perform(world.context())
     (body,) = world.sent()
     assert (body["codeId"], body["environmentId"]) == ("code-id", "environment-id")
