@@ -19,8 +19,8 @@ evidence: $(VENV)/installed ## what the last demo left in the logs
 test: prerequisites services $(VENV)/installed $(OLD)/installed $(SDK)/installed ## every test
 	AIRFLOW_2_PYTHON=$(CURDIR)/$(OLD)/bin/python AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python $(BIN)/python -m pytest
 
-lint: $(VENV)/installed ## format, style, types, layers
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+lint: $(VENV)/installed ## format, style, types, layers, budgets
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest -q tests/contracts
 
 bench: prerequisites $(VENV)/installed ## figures against their goals
 	$(BIN)/python -m tests.bench

@@ -232,7 +232,7 @@ class _Given:
         for name in self.values:
             if name == "client_secret":
                 where = f"connection '{self.conn_id}', extra '{name}'"
-                raise ConfigurationError(where, "must not stand in the extras.", _MOVE_SECRET)
+                raise ConfigurationError(where, "must not stand in the extras.", _MOVE_IT)
             if name in values and name not in allowed_extras:
                 close = get_close_matches(name, sorted(allowed_extras), n=1)
                 mend = f"Did you mean '{close[0]}'?" if close else "Remove it."
@@ -291,7 +291,7 @@ _URL_FORMS = {
     "vault_url": "https://<vault>.{cloud.vault_suffix}",
     "credential_vault_url": "https://<vault>.{cloud.vault_suffix}",
 }
-_MOVE_SECRET = "Put it into the connection's password field, which Airflow encrypts."  # noqa: S105
+_MOVE_IT = "Put it into the connection's password field, which Airflow encrypts."
 _HINTS = {
     "client_id": f"Add the application's or identity's client id ('{SYSTEM_ASSIGNED}' for a host's own).",
     "federated_source": f"Choose one of: {', '.join(_SOURCES)}.",

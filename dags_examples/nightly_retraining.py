@@ -83,7 +83,7 @@ with DAG(
         task_id="rotate_secret",
         azureml_conn_id="azureml_rotation",
         application_id="{{ var.value.registry_client_id }}",
-        secret_name="airflow-registry",  # noqa: S106 - the name of a secret is none
+        secret_name="airflow-registry",
         overlap=15,
         deferrable=True,
     )

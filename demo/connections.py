@@ -18,7 +18,7 @@ TASKS = {
 }
 LAKE_URL = "https://nightlylake.dfs.core.windows.net"
 VAULT_URL = "https://nightlyvault.vault.azure.net"
-SECRET_NAME = "airflow-registry"  # noqa: S105 - the name of a secret is none
+REGISTRY_CREDENTIAL = "airflow-registry"
 
 
 def variables(azure: Azure) -> dict[str, str]:
@@ -43,7 +43,7 @@ def connections(azure: Azure) -> dict[str, dict[str, object]]:
         "tenant_id": azure.tenant_id,
         "client_id": azure.client_id("airflow-registry"),
         "credential_vault_url": VAULT_URL,
-        "credential_name": SECRET_NAME,
+        "credential_name": REGISTRY_CREDENTIAL,
         "credential_reader_client_id": azure.client_id("registry-reader"),
     }
     extras: dict[str, dict[str, str]] = {

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 from airflow_provider_azureml.access.table import TABLE, Row
+
+ScopeOf = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -35,34 +38,43 @@ def _patterns() -> tuple[tuple[re.Pattern[str], Row], ...]:
     return tuple((re.compile(row.pattern, re.DOTALL), row) for row in TABLE)
 
 
-def diagnose(text: str, run_identity: str = "") -> Finding | None:
+def _unknown_scope(datastore: str) -> str:
+    return ""
+
+
+def diagnose(text: str, run_identity: str = "", scope_of: ScopeOf = _unknown_scope) -> Finding | None:
     """The finding for the text of an error, None when the table knows none: then nothing is guessed.
 
     :param run_identity: object id or client id of the principal that the job ran as, where known.
+    :param scope_of: ARM id of the container behind a datastore, empty when it is not to be had; asked
+        only when the mend wants it.
     """
     for pattern, row in _patterns():
         match = pattern.search(text)
         if match:
             known = _Known({name: value for name, value in match.groupdict().items() if value})
             mend = row.mend.format_map(known)
-            return Finding(row.cause.format_map(known), row.plane, _filled_in(mend, text, run_identity))
+            return Finding(
+                row.cause.format_map(known), row.plane, _filled_in(mend, text, run_identity, scope_of)
+            )
     return None
 
 
 _DATASTORE = re.compile(r"azureml://\S*?datastores/([A-Za-z0-9_]+)/")
 
 
-def _filled_in(mend: str, text: str, run_identity: str) -> str:
-    """The mend with the blanks that the text, or the job, can fill."""
+def _filled_in(mend: str, text: str, run_identity: str, scope_of: ScopeOf) -> str:
+    """The mend with the blanks that the text, the job, or the workspace can fill."""
     datastore = _DATASTORE.search(text)
-    if datastore:
-        mend = mend.replace("<container>", f"<container of datastore {datastore[1]}>")
+    if datastore and "<container>" in mend:
+        scope = scope_of(datastore[1]) or f"<container of datastore {datastore[1]}>"
+        mend = mend.replace("<container>", scope)
     return mend.replace("<run identity>", run_identity) if run_identity else mend
 
 
-def explain(text: str, run_identity: str = "") -> str:
+def explain(text: str, run_identity: str = "", scope_of: ScopeOf = _unknown_scope) -> str:
     """The text itself, and below it cause and mend where they are known."""
-    finding = diagnose(text, run_identity)
+    finding = diagnose(text, run_identity, scope_of)
     if finding is None:
         return text
     return f"{text}\n\nWhy ({finding.plane} plane): {finding.cause}\nMend: {finding.mend}"

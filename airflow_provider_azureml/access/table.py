@@ -149,9 +149,9 @@ TABLE: tuple[Row, ...] = (
     Row(
         r"ScriptExecution\.WriteStreams\.Authentication|Permission denied while trying to write",
         "data",
-        "The run identity may not write the output's place; without a path that is the workspace's default "
-        "datastore.",
-        "Give the output a path, and: "
+        "The run identity may not write the output's place (an output without a path goes to the "
+        "workspace's default datastore). " + _NEW_GRANT,
+        "Write where the job may, or, if it is meant to write there: "
         + _ROLE.format(who="<run identity>")
         + " --role 'Storage Blob Data Contributor' --scope <container>",
     ),

@@ -69,13 +69,15 @@ class AzureMLBaseOperator(BaseOperator):
         """Do the work with Airflow's exceptions for ours, and never end green after SIGTERM."""
         from airflow_provider_azureml.operators.failure import check_access_mode, translated
 
-        with translated(self.access, self.run_identity):
+        with translated(self.access, self.explained):
             check_access_mode(self.access)
             return self.unless_killed(work())
 
-    def run_identity(self) -> str:
-        """Client id of the identity that the job runs as, for the mend of a refusal; empty if unknown."""
-        return ""
+    def explained(self, text: str) -> str:
+        """An error's text, with its cause and its mend where access was refused."""
+        from airflow_provider_azureml.access.diagnose import explain
+
+        return explain(text)
 
     def perform(self, context: Any) -> Any:
         """What the operator does; errors are this package's own."""

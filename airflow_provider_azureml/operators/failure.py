@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from airflow_provider_azureml.access.diagnose import explain
 from airflow_provider_azureml.compat import AirflowException, AirflowFailException
 from airflow_provider_azureml.errors import (
     AzureMLError,
@@ -40,14 +39,14 @@ def is_final(error: AzureMLError) -> bool:
 
 
 @contextmanager
-def translated(access: str, run_identity: Callable[[], str]) -> Iterator[None]:
+def translated(access: str, explained: Callable[[str], str]) -> Iterator[None]:
     """Raise Airflow's exceptions for ours, with the cause and the mend where access was refused.
 
-    :param run_identity: asked only for an explanation: the principal that the job runs as, if it is known.
+    :param explained: the text of an error with its cause and mend, where they are known.
     """
     try:
         yield
     except AzureMLError as error:
-        text = str(error) if access == "off" else explain(str(error), run_identity())
+        text = str(error) if access == "off" else explained(str(error))
         kind = AirflowFailException if is_final(error) else AirflowException
         raise kind(text) from error

@@ -105,11 +105,11 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         """The fields of the definition that this task sets."""
         return {"inputs": self.inputs, "outputs": self.outputs, "identity": self.identity}
 
-    def run_identity(self) -> str:
-        """Client id of the managed identity that the definition names; empty when it names none."""
-        from airflow_provider_azureml.operators.submission import run_identity
+    def explained(self, text: str) -> str:
+        """The same, with the run identity and the container that a mend is about."""
+        from airflow_provider_azureml.operators.submission import explained
 
-        return run_identity(self)
+        return explained(self, text)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Airflow's entry when a trigger crashed or was lost (`__fail__`): the job is cancelled first."""

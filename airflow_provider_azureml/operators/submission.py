@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azureml.access.diagnose import explain
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, JobFailedError, ServiceError
 from airflow_provider_azureml.links import AzureMLStudioLink
 from airflow_provider_azureml.operators import wait
@@ -23,7 +24,7 @@ from airflow_provider_azureml.operators.resolve import (
     Zombie,
     resolve,
 )
-from airflow_provider_azureml.rest import asset, code
+from airflow_provider_azureml.rest import asset, code, datastore
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.job import Job, Result
 from airflow_provider_azureml.spec.compiled import Compiled, fingerprint, stamp
@@ -178,3 +179,15 @@ def run_identity(task: AzureMLRunJobOperator) -> str:
     except ConfigurationError:  # it is the error that is being explained
         return ""
     return str(identity.get("clientId") or "")
+
+
+def explained(task: AzureMLRunJobOperator, text: str) -> str:
+    """An error's text with cause and mend, filled in with what the definition and the workspace tell."""
+
+    def scope_of(store: str) -> str:
+        try:
+            return task.hook.run(datastore.container_scope(task.hook.workspace, store))
+        except AzureMLError:  # the error that is being explained matters more than this one
+            return ""
+
+    return explain(text, run_identity(task), scope_of)

@@ -77,7 +77,7 @@ class Patience:
 
     def first(self) -> float:
         """Seconds before the first round: spread, so that many jobs do not ask at once."""
-        return random.uniform(0.0, min(FIRST_LOOK, self.interval))  # noqa: S311
+        return random.uniform(0.0, min(FIRST_LOOK, self.interval))
 
     def after_success(self) -> float:
         """Seconds until the next round."""
@@ -96,7 +96,7 @@ class Patience:
 
     @staticmethod
     def _spread(seconds: float) -> float:
-        return seconds * random.uniform(0.8, 1.2)  # noqa: S311
+        return seconds * random.uniform(0.8, 1.2)
 
 
 def remaining(deadline: float | None) -> float:

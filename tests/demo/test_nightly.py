@@ -41,7 +41,7 @@ class FakeAirflow(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    do_POST = do_PATCH = do_GET  # noqa: N815
+    do_POST = do_PATCH = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
@@ -50,8 +50,8 @@ class FakeAirflow(BaseHTTPRequestHandler):
 @pytest.fixture
 def api() -> Iterator[type[FakeAirflow]]:
     class Handler(FakeAirflow):
-        answers = {"/auth/token": {"access_token": "t"}}  # noqa: RUF012
-        seen = []  # noqa: RUF012
+        answers = {"/auth/token": {"access_token": "t"}}
+        seen = []
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

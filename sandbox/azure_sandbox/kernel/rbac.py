@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from azure_sandbox.kernel.store import Store
 
@@ -45,7 +46,7 @@ class RoleDefinition:
     assignable_scopes: tuple[str, ...] = ("/",)
 
     @classmethod
-    def from_document(cls, document: dict) -> RoleDefinition:  # type: ignore[type-arg]
+    def from_document(cls, document: dict[str, Any]) -> RoleDefinition:
         permissions = tuple(
             Permission(**{name: tuple(patterns) for name, patterns in entry.items()})
             for entry in document["permissions"]

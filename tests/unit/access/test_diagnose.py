@@ -88,6 +88,19 @@ def test_the_mend_names_the_run_identity_and_the_datastore() -> None:
     assert "datastore raw" in finding.mend
 
 
+def test_the_mend_is_a_whole_command_when_the_workspace_knows_the_container() -> None:
+    finding = diagnose(MOUNT, run_identity="id-1", scope_of=lambda datastore: f"/scope/of/{datastore}")
+    assert finding is not None
+    assert "--scope /scope/of/raw" in finding.mend
+    assert "<" not in finding.mend
+
+
+def test_nobody_is_asked_for_a_container_that_the_mend_does_not_want() -> None:
+    asked: list[str] = []
+    diagnose("AADSTS7000222 azureml://datastores/raw/paths/x", scope_of=lambda name: asked.append(name) or "")  # type: ignore[func-returns-value]
+    assert asked == []
+
+
 def test_no_braces_are_left_in_any_finding() -> None:
     for text, _, _ in SAMPLES:
         finding = diagnose(text)

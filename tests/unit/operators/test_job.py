@@ -35,7 +35,10 @@ def context() -> dict[str, Any]:
     place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
     began = datetime(2026, 1, 1, tzinfo=timezone.utc)
     pushed: dict[str, Any] = {}
-    push = lambda key, value: pushed.update({key: value})  # noqa: E731
+
+    def push(key: str, value: Any) -> None:
+        pushed[key] = value
+
     ti = SimpleNamespace(**place, try_number=1, max_tries=1, start_date=began, xcom_push=push)
     return {"ti": ti, "pushed": pushed}
 
@@ -88,14 +91,19 @@ def test_the_arguments_override_the_definition() -> None:
 
 
 @pytest.mark.parametrize(
-    "identity, expected", [(None, ""), ("managed", ""), ({"type": "managed", "client_id": GUID}, GUID)]
+    "identity, expected",
+    [(None, "<run identity>"), ("managed", "<run identity>"), ({"type": "managed", "client_id": GUID}, GUID)],
 )
-def test_the_run_identity_is_known_for_the_mend(identity: Any, expected: str) -> None:
-    assert operator(identity=identity).run_identity() == expected
+def test_the_mend_of_a_refusal_names_the_run_identity_that_the_definition_names(
+    identity: Any, expected: str
+) -> None:
+    refusal = "StreamError(PermissionDenied(None))"
+    assert f"--assignee {expected} " in operator(identity=identity).explained(refusal)
 
 
-def test_a_broken_definition_has_no_run_identity_and_hides_no_error() -> None:
-    assert operator(job={"type": "comand"}).run_identity() == ""
+def test_a_broken_definition_hides_no_error() -> None:
+    refusal = "StreamError(PermissionDenied(None))"
+    assert operator(job={"type": "comand"}).explained(refusal).startswith(refusal)
 
 
 def test_an_error_of_the_definition_names_field_and_mend_before_anything_is_sent(context) -> None:

@@ -45,7 +45,10 @@ class World:
     def context(self, number: int = 1, epoch: int = 0) -> dict[str, Any]:
         place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
         began = datetime(2026, 1, 2, tzinfo=timezone.utc)
-        push = lambda key, value: self.pushed.update({key: value})  # noqa: E731
+
+        def push(key: str, value: Any) -> None:
+            self.pushed[key] = value
+
         ti = SimpleNamespace(**place, try_number=number, max_tries=epoch, start_date=began, xcom_push=push)
         return {"ti": ti}
 

@@ -7,7 +7,7 @@ import re
 
 from azure_sandbox.services.entra import errors
 
-TOKEN_EXCHANGE = "api://AzureADTokenExchange"  # noqa: S105 - an audience, not a secret
+EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
 GRAPH = "https://graph.microsoft.com"
 
 _KNOWN = frozenset(
@@ -20,7 +20,7 @@ _KNOWN = frozenset(
         "https://ml.azure.com",
         "https://monitor.azure.com",
         GRAPH,
-        TOKEN_EXCHANGE,
+        EXCHANGE_AUDIENCE,
     )
 )
 #: Storage also accepts its own account's address as the audience.

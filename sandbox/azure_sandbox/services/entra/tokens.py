@@ -13,7 +13,7 @@ from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.identity import Identity
-from azure_sandbox.services.entra.resources import GRAPH, TOKEN_EXCHANGE, same
+from azure_sandbox.services.entra.resources import EXCHANGE_AUDIENCE, GRAPH, same
 
 
 def access_claims(
@@ -31,7 +31,7 @@ def access_claims(
         "tid": cloud.tenant_id,
         "uti": secrets.token_urlsafe(16),
     }
-    if same(resource, TOKEN_EXCHANGE):
+    if same(resource, EXCHANGE_AUDIENCE):
         versioned = {"iss": cloud.entra.url, "azp": identity.client_id, "azpacr": proof, "ver": "2.0"}
     else:
         issuer = f"https://sts.windows.net/{cloud.tenant_id}/"

@@ -158,7 +158,7 @@ class Tracking:
         value = entry.get("value")
         try:
             number = _NUMBERS.get(value) if isinstance(value, str) else None
-            number = number if number is not None else float(value)  # type: ignore[arg-type]
+            number = number if number is not None else float(value or "nothing")
         except (TypeError, ValueError):
             raise bad_request(
                 "UserError", f"Invalid metric {entry.get('key')!r}: value is a number."

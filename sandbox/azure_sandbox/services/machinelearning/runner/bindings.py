@@ -72,7 +72,7 @@ class Bindings:
             return location.abfss if self._spark else uri
         target = self._place.data / f"INPUT_{name}"
         kind = str(binding["jobInputType"])
-        with _worded(uri, f"UriMountSession:INPUT_{name}", target):
+        with Worded(uri, f"UriMountSession:INPUT_{name}", target):
             if kind == "uri_file":
                 target = target / (Path(location.path).name or "data")
                 await self._transfer.fetch_file(location, target)
@@ -118,14 +118,14 @@ class Bindings:
 
     async def _upload(self, output: Output, local: Path) -> None:
         location: Location = self._place.locate(output.uri)
-        with _worded(output.uri, f"UriMountOutputSession:{output.name}", local, writing=True):
+        with Worded(output.uri, f"UriMountOutputSession:{output.name}", local, writing=True):
             if output.kind != "uri_file":
                 await self._transfer.store_folder(local, location)
             elif local.is_file():
                 await self._transfer.store_file(local, location)
 
 
-class _worded:  # noqa: N801 - reads as a phrase in a with statement
+class Worded:
     """Turns a refusal of the store into the job error that Azure's data capability reports."""
 
     def __init__(self, uri: str, session: str, local: Path, *, writing: bool = False) -> None:

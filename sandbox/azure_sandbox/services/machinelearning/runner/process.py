@@ -38,7 +38,7 @@ class Process:
         self._secrets = [secret.encode() for secret in secrets if secret]
         self._lock = threading.Lock()
         self._stderr = b""
-        self._popen = subprocess.Popen(  # noqa: S603 - running the user's command is the purpose
+        self._popen = subprocess.Popen(
             list(command),
             cwd=folder,
             env=environment,
