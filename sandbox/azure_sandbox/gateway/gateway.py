@@ -141,7 +141,7 @@ class ConnectProtocol(asyncio.Protocol):
             )
         except (OSError, ssl.SSLError) as error:
             # A client that does not trust the CA hangs up here: that is its error to report.
-            log.info("TLS handshake ended: %s", error)
+            log.info("TLS handshake ended: %r", error)
             return
         if secure is not None:
             waiting.hand_over(secure, self._http_protocol())

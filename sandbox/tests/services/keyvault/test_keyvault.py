@@ -91,9 +91,11 @@ def test_the_sdk_sets_reads_updates_lists_and_deletes(as_client: Sandbox) -> Non
 
 
 async def test_the_async_sdk_sets_and_reads(as_client: Sandbox) -> None:
+    # aiohttp reads SSL_CERT_FILE when it is first imported, which another test may have done.
+    trust = {"connection_verify": as_client.environment["SSL_CERT_FILE"]}
     async with (
-        identity_aio.ClientSecretCredential(*admin_secret(as_client)) as credential,
-        secrets_aio.SecretClient(VAULT, credential) as client,
+        identity_aio.ClientSecretCredential(*admin_secret(as_client), **trust) as credential,
+        secrets_aio.SecretClient(VAULT, credential, **trust) as client,
     ):
         await client.set_secret("aio", "value")
         assert (await client.get_secret("aio")).value == "value"
