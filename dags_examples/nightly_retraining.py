@@ -21,7 +21,6 @@ from typing import Any
 from airflow.sdk import DAG, Param, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from airflow_provider_azureml.access.diagnose import diagnose
 from airflow_provider_azureml.hooks.lake import AzureDataLakeHook
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.model import AzureMLRegisterModelOperator
@@ -54,7 +53,7 @@ class RefusedJobOperator(AzureMLRunJobOperator):
         try:
             super().resume(context, event)
         except AirflowException as refusal:
-            finding = diagnose(str(refusal), run_identity=self.identity["client_id"])
+            finding = self.diagnose(str(refusal))
             if finding is None:
                 raise
             self.log.info(

@@ -25,6 +25,10 @@ class Finding:
     plane: str
     mend: str
 
+    def beside(self, text: str) -> str:
+        """The text itself, and below it cause and mend."""
+        return f"{text}\n\nWhy ({self.plane} plane): {self.cause}\nMend: {self.mend}"
+
 
 class _Known(dict[str, str]):
     """What the text told; what it did not tell is shown as a blank to fill in."""
@@ -70,11 +74,3 @@ def _filled_in(mend: str, text: str, run_identity: str, scope_of: ScopeOf) -> st
         scope = scope_of(datastore[1]) or f"<container of datastore {datastore[1]}>"
         mend = mend.replace("<container>", scope)
     return mend.replace("<run identity>", run_identity) if run_identity else mend
-
-
-def explain(text: str, run_identity: str = "", scope_of: ScopeOf = _unknown_scope) -> str:
-    """The text itself, and below it cause and mend where they are known."""
-    finding = diagnose(text, run_identity, scope_of)
-    if finding is None:
-        return text
-    return f"{text}\n\nWhy ({finding.plane} plane): {finding.cause}\nMend: {finding.mend}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_azureml.compat import BaseOperator
 
 if TYPE_CHECKING:
+    from airflow_provider_azureml.access.diagnose import Finding
     from airflow_provider_azureml.hooks.azureml import AzureMLHook
 
 
@@ -75,9 +76,14 @@ class AzureMLBaseOperator(BaseOperator):
 
     def explained(self, text: str) -> str:
         """An error's text, with its cause and its mend where access was refused."""
-        from airflow_provider_azureml.access.diagnose import explain
+        finding = self.diagnose(text)
+        return finding.beside(text) if finding else text
 
-        return explain(text)
+    def diagnose(self, text: str) -> Finding | None:
+        """Cause and mend of a refusal; None where the text is not known as one."""
+        from airflow_provider_azureml.access.diagnose import diagnose
+
+        return diagnose(text)
 
     def perform(self, context: Any) -> Any:
         """What the operator does; errors are this package's own."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azureml.links import AzureMLStudioLink
 from airflow_provider_azureml.operators.base import AzureMLBaseOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_azureml.access.diagnose import Finding
 
 
 class AzureMLRunJobOperator(AzureMLBaseOperator):
@@ -105,11 +108,11 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         """The fields of the definition that this task sets."""
         return {"inputs": self.inputs, "outputs": self.outputs, "identity": self.identity}
 
-    def explained(self, text: str) -> str:
-        """The same, with the run identity and the container that a mend is about."""
-        from airflow_provider_azureml.operators.submission import explained
+    def diagnose(self, text: str) -> Finding | None:
+        """The same, with the run identity and the container that the mend is about."""
+        from airflow_provider_azureml.operators.submission import diagnosed
 
-        return explained(self, text)
+        return diagnosed(self, text)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Airflow's entry when a trigger crashed or was lost (`__fail__`): the job is cancelled first."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azureml.access.diagnose import explain
+from airflow_provider_azureml.access.diagnose import Finding, diagnose
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, JobFailedError, ServiceError
 from airflow_provider_azureml.links import AzureMLStudioLink
 from airflow_provider_azureml.operators import wait
@@ -181,8 +181,8 @@ def run_identity(task: AzureMLRunJobOperator) -> str:
     return str(identity.get("clientId") or "")
 
 
-def explained(task: AzureMLRunJobOperator, text: str) -> str:
-    """An error's text with cause and mend, filled in with what the definition and the workspace tell."""
+def diagnosed(task: AzureMLRunJobOperator, text: str) -> Finding | None:
+    """Cause and mend of a refusal, filled in with what the definition and the workspace tell."""
 
     def scope_of(store: str) -> str:
         try:
@@ -190,4 +190,4 @@ def explained(task: AzureMLRunJobOperator, text: str) -> str:
         except AzureMLError:  # the error that is being explained matters more than this one
             return ""
 
-    return explain(text, run_identity(task), scope_of)
+    return diagnose(text, run_identity(task), scope_of)

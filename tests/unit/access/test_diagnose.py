@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_azureml.access.diagnose import diagnose, explain
+from airflow_provider_azureml.access.diagnose import Finding, diagnose
 
 ARM = (
     "AuthorizationFailed: The client 'c' with object id 'o-1' does not have authorization to perform action "
@@ -71,7 +71,11 @@ def test_a_refusal_is_taken_for_what_it_is(text: str, plane: str, cause: str) ->
 def test_a_text_that_is_not_known_is_left_alone() -> None:
     text = "Execution failed. User process 'python' exited with status code 2."
     assert diagnose(text) is None
-    assert explain(text) == text
+
+
+def test_a_finding_stands_below_the_text_that_it_explains() -> None:
+    shown = Finding("nobody let it in", "data", "open the door").beside("403")
+    assert shown == "403\n\nWhy (data plane): nobody let it in\nMend: open the door"
 
 
 def test_the_mend_names_who_what_and_where_when_the_text_does() -> None:
