@@ -3,6 +3,9 @@
 
 A request is given an id, then: host -> surface, who is it, path -> operation, may they, handler,
 and on any refusal the surface's own error format. One line per request goes to the request log.
+
+Faults strike in two places: ``handle`` asks for a rule where the handler would run (``before`` takes the
+handler's place), and ``app`` hands a struck answer to ``gateway/damage.py``.
 """
 
 from __future__ import annotations
@@ -19,13 +22,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from azure_sandbox.gateway import damage
 from azure_sandbox.kernel import seed
 from azure_sandbox.kernel.clock import Clock, SystemClock, http_date
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, empty_on_head
+from azure_sandbox.kernel.ledger import Actor, acting
 from azure_sandbox.kernel.operation import PUBLIC, Call, Router, Surface
 from azure_sandbox.kernel.service import Service
-from azure_sandbox.services import arm, entra, graph, imds, keyvault, machinelearning, oidc, storage
+from azure_sandbox.services import arm, control, entra, graph, imds, keyvault, machinelearning, oidc, storage
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +44,7 @@ SERVICES: tuple[Callable[[Cloud], Service], ...] = (
     keyvault.service,
     machinelearning.service,
     arm.service,
+    control.service,
 )
 
 
@@ -72,12 +78,18 @@ def create_app(cloud: Cloud, services: list[Service], requests: RequestLog) -> A
             return
         request = Request(scope, receive)
         started = time.perf_counter()
-        call = Call(cloud, request, {})
+        call = Call(cloud, request, {}, request_id=str(uuid.uuid4()))
+        scope["x-ms-request-id"] = call.request_id
         response = await answer(router, call)
-        response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
+        if call.fault is not None:
+            response = damage.in_place(call.fault, response)
+        response.headers.setdefault("x-ms-request-id", call.request_id)
         response.headers.setdefault("date", http_date(cloud.clock.time()))
         try:
-            await response(scope, receive, send)
+            if call.fault is None:
+                await response(scope, receive, send)
+            else:
+                await damage.deliver(call.fault, response, scope, receive, send)
         finally:
             requests.write(call, response.status_code, time.perf_counter() - started)
 
@@ -87,8 +99,8 @@ def create_app(cloud: Cloud, services: list[Service], requests: RequestLog) -> A
 async def answer(router: Router, call: Call) -> Response:
     """The answer to one request; every failure is rendered by the surface that was asked."""
     request = call.request
-    host = request.headers.get("host", "").partition(":")[0]
-    found = router.surface(host)
+    host = host_of(request)
+    found = router.surface(host, call.path)
     if found is None:
         return JSONResponse({"error": {"code": "HostNotFound", "message": f"No service at {host!r}."}}, 404)
     surface, host_params = found
@@ -120,7 +132,17 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
     need = operation.need(call)
     if need is not None and not surface.permits(call.cloud, call.caller, need):
         raise surface.denied(call.caller, need)
+    # The control API, the one surface with a prefix, must stay able to take the faults away.
+    if call.cloud.faults.rules and not surface.prefix:
+        call.fault = call.cloud.faults.strike(method, host_of(request), call.path, call.caller.object_id)
+        if call.fault is not None and call.fault.phase == "before":
+            return Response(status_code=499)
+    acting.set(Actor(call.caller.object_id, call.request_id))
     return await operation.handler(call)
+
+
+def host_of(request: Request) -> str:
+    return request.headers.get("host", "").partition(":")[0]
 
 
 class RequestLog:
@@ -148,7 +170,9 @@ class RequestLog:
             "caller": call.caller.kind,
             "object_id": call.caller.object_id,
             "user_agent": request.headers.get("user-agent", ""),
+            "request_id": call.request_id,
             "client_request_id": request.headers.get("x-ms-client-request-id"),
+            **({"fault": call.fault.id} if call.fault else {}),
         }
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()

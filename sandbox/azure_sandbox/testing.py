@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 import threading
 from collections.abc import Iterator
@@ -39,6 +40,13 @@ class Sandbox:
         if object_id is None:
             raise KeyError(f"the seed has no principal {principal!r}")
         return directory.token(object_id, resource)[0]
+
+    def control(self, method: str, path: str, **content: Any) -> httpx.Response:
+        """Ask the control API, for example ``control("GET", "/ledger", params={"kind": "job"})``."""
+        control = json.loads((self.cloud.data / "control.json").read_text(encoding="utf8"))
+        headers = {"Authorization": f"Bearer {control['token']}"}
+        url = control["url"] + path
+        return httpx.request(method, url, headers=headers, trust_env=False, timeout=30, **content)
 
     def bearer(self, principal: str, resource: str = "https://management.azure.com") -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(principal, resource)}"}

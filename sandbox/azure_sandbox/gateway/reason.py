@@ -13,15 +13,17 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from azure_sandbox.gateway.damage import TRANSPORT
 from azure_sandbox.kernel.errors import REASON_HEADER
 
 _HEADER = b"\r\n" + REASON_HEADER.encode() + b": "
 
 
 class ReasonProtocol(HttpToolsProtocol):
-    """uvicorn's protocol over a transport that knows reasons."""
+    """uvicorn's protocol over a transport that knows reasons, which every request's scope can reach."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.app_state[TRANSPORT] = transport
         super().connection_made(cast("asyncio.Transport", ReasonTransport(transport)))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from azure_sandbox.kernel.clock import Clock, SystemClock
+from azure_sandbox.kernel.faults import Faults
+from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.rbac import Authorizer
 from azure_sandbox.kernel.store import Store
 from azure_sandbox.kernel.tokens import Issuer
@@ -45,7 +47,9 @@ class Cloud:
     def __post_init__(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
         self.store = Store(self.data / "state.sqlite3")
-        self.rbac = Authorizer(self.store)
+        self.ledger = Ledger(self.store, self.clock)
+        self.faults = Faults()
+        self.rbac = Authorizer(self.store, self.ledger)
         self.entra = Issuer(
             f"https://login.microsoftonline.com/{self.tenant_id}/v2.0",
             self.data / "keys" / "entra.pem",

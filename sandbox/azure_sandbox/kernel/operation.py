@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
+from azure_sandbox.kernel.faults import Rule
 from azure_sandbox.kernel.tokens import InvalidToken
 
 #: No token is asked for (discovery documents, the token endpoint itself).
@@ -67,6 +68,10 @@ class Call:
     request: Request
     params: dict[str, str]
     caller: Caller = ANONYMOUS
+    #: answered as ``x-ms-request-id``, and in the ledger with every effect of the request
+    request_id: str = ""
+    #: the rule that damages the answer, where one does
+    fault: Rule | None = None
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -151,6 +156,7 @@ class Surface:
     :param render_error: an AzureError in this surface's wire format
     :param denied: the refusal that Azure words for a caller who lacks a need
     :param permits: whether a caller holds a need; RBAC unless the surface has callers without a principal
+    :param prefix: the surface has only the paths that begin so, ahead of others with the same host
     """
 
     name: str
@@ -159,6 +165,7 @@ class Surface:
     render_error: Callable[[AzureError, Request], Response]
     denied: Callable[[Caller, Need], AzureError]
     permits: Callable[[Cloud, Caller, Need], bool] = by_role
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -222,13 +229,14 @@ class Router:
         surface = operation.surface
         if surface.name not in self._routes:
             self._hosts += [(_host_regex(host), surface) for host in surface.hosts]
+            self._hosts.sort(key=lambda entry: not entry[1].prefix)
         methods = self._routes.setdefault(surface.name, {})
         methods.setdefault(operation.method, []).append((_path_regex(operation.path), operation))
 
-    def surface(self, host: str) -> tuple[Surface, dict[str, str]] | None:
-        """The surface that serves a host, with the labels that its pattern captured."""
+    def surface(self, host: str, path: str) -> tuple[Surface, dict[str, str]] | None:
+        """The surface that serves a path of a host, with the labels that its pattern captured."""
         for pattern, surface in self._hosts:
-            found = pattern.fullmatch(host)
+            found = pattern.fullmatch(host) if path.startswith(surface.prefix) else None
             if found:
                 return surface, found.groupdict()
         return None

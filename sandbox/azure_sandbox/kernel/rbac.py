@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.store import Store
 
 _CACHED_DECISIONS = 20_000
@@ -68,12 +69,22 @@ class RoleAssignment:
     created_on: float = 0.0
     created_by: str = ""
 
+    @property
+    def resource_id(self) -> str:
+        return f"{self.scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{self.guid}"
+
+    @property
+    def grant(self) -> dict[str, str]:
+        """What it gives to whom; ``role`` is the definition's id."""
+        return {"principal_id": self.principal_id, "role": self.role, "scope": self.scope}
+
 
 @dataclass
 class Authorizer:
     """Roles and assignments over the store, and cached decisions that any change throws away."""
 
     store: Store
+    ledger: Ledger
     _decisions: dict[tuple[str, str, str, bool], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,11 +128,14 @@ class Authorizer:
 
     def assign(self, assignment: RoleAssignment) -> None:
         self._assignments.put(assignment.guid.lower(), asdict(assignment))
+        self.ledger.record("role-assignment", "created", assignment.resource_id, after=assignment.grant)
         self._decisions.clear()
 
     def unassign(self, guid: str) -> RoleAssignment | None:
         found = self.assignment(guid)
-        self._assignments.delete(guid.lower())
+        if found is not None:
+            self._assignments.delete(guid.lower())
+            self.ledger.record("role-assignment", "deleted", found.resource_id, before=found.grant)
         self._decisions.clear()
         return found
 

@@ -56,13 +56,23 @@ class EntraDirectory:
             str(uuid.uuid4()), display_name, start, end, usable_from, text[:3], salt, _digest(salt, text)
         )
         self.save(replace(identity, passwords=(*identity.passwords, password)))
+        self._record(identity, password, "added")
         return password, text
 
     def remove_password(self, client_id: str, key_id: str) -> bool:
         identity = self._application(client_id)
-        kept = tuple(p for p in identity.passwords if p.key_id.lower() != key_id.lower())
+        removed = [p for p in identity.passwords if p.key_id.lower() == key_id.lower()]
+        kept = tuple(p for p in identity.passwords if p not in removed)
         self.save(replace(identity, passwords=kept))
-        return len(kept) < len(identity.passwords)
+        for password in removed:
+            self._record(identity, password, "removed")
+        return bool(removed)
+
+    def _record(self, identity: Identity, password: Password, effect: str) -> None:
+        state = {"display_name": password.display_name, "end": password.end}
+        subject = f"applications/{identity.client_id}/passwords/{password.key_id}"
+        before, after = (state, None) if effect == "removed" else (None, state)
+        self._cloud.ledger.record("password", effect, subject, before=before, after=after)
 
     # -- Directory
 

@@ -63,6 +63,7 @@ class KeyVault:
         older = held.versions if held else ()
         secret = Secret(vault, held.name if held else name, (*older, version))
         self.records.save(secret)
+        self._record(secret, "set", held.latest if held else None, version)
         return secret, version
 
     def get(self, vault: str, name: str, version: str) -> tuple[Secret, Version]:
@@ -86,6 +87,7 @@ class KeyVault:
         changed = replace(_changed(found, body), updated=self._cloud.clock.time())
         versions = tuple(changed if held.id == found.id else held for held in secret.versions)
         self.records.save(replace(secret, versions=versions))
+        self._record(secret, "updated", found, changed)
         return secret, changed
 
     def find(self, vault: str, name: str, version: str) -> tuple[Secret, Version]:
@@ -106,6 +108,7 @@ class KeyVault:
         secret, _ = self.find(vault, name, "")
         deleted = replace(secret, deleted=self._cloud.clock.time())
         self.records.save(deleted)
+        self._record(secret, "deleted", secret.latest, None)
         return deleted
 
     def deleted(self, vault: str) -> list[Secret]:
@@ -121,10 +124,29 @@ class KeyVault:
     def recover(self, vault: str, name: str) -> Secret:
         secret = replace(self.find_deleted(vault, name), deleted=None)
         self.records.save(secret)
+        self._record(secret, "recovered", None, secret.latest)
         return secret
 
     def purge(self, vault: str, name: str) -> None:
-        self.records.purge(self.find_deleted(vault, name))
+        secret = self.find_deleted(vault, name)
+        self.records.purge(secret)
+        self._record(secret, "purged", None, None)
+
+    def _record(self, secret: Secret, effect: str, before: Version | None, after: Version | None) -> None:
+        subject = f"https://{secret.vault}.vault.azure.net/secrets/{secret.name}"
+        self._cloud.ledger.record("secret", effect, subject, before=_in_short(before), after=_in_short(after))
+
+
+def _in_short(version: Version | None) -> Body | None:
+    """A version for the ledger: its value has no place there."""
+    if version is None:
+        return None
+    return {
+        "version": version.id,
+        "enabled": version.enabled,
+        "expires": version.expires,
+        "not_before": version.not_before,
+    }
 
 
 def check_name(name: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from azure_sandbox.kernel.clock import iso
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.ports import Lake
+from azure_sandbox.services.machinelearning.effects import model_written
 from azure_sandbox.services.machinelearning.locations import job_output
 from azure_sandbox.services.machinelearning.records import (
     ACTION,
@@ -87,6 +88,8 @@ class Assets:
             "author": stored["author"] if stored else author,
         }
         self._stored.put(key, entry)
+        if route == "models":
+            model_written(self._cloud, workspace, stored, entry)
         return self.resource(workspace, route, entry), stored is None
 
     def get(self, workspace: Workspace, route: str, name: str, version: str) -> Json:

@@ -18,6 +18,7 @@ from azure_sandbox.services.machinelearning.definitions import (
     check_name,
     job_properties,
 )
+from azure_sandbox.services.machinelearning.effects import JobEffects, changeable
 from azure_sandbox.services.machinelearning.identities import RunIdentities
 from azure_sandbox.services.machinelearning.records import Json, Run, Workspace, run_not_found, user_error
 from azure_sandbox.services.machinelearning.runs import Runs
@@ -38,6 +39,7 @@ class Jobs:
         runs: Runs,
         assets: Assets,
         identities: RunIdentities,
+        effects: JobEffects,
         enqueue: Callable[[Run], None],
         stop: Callable[[Run], None],
     ) -> None:
@@ -45,6 +47,7 @@ class Jobs:
         self._runs = runs
         self._assets = assets
         self._identities = identities
+        self._effects = effects
         self._enqueue = enqueue
         self._stop = stop
         self._operations = cloud.store.collection("machinelearning.operation")
@@ -63,6 +66,7 @@ class Jobs:
         self._check_references(workspace, body)
         run = self._new(workspace, name, body, caller)
         self._runs.insert(run)
+        self._effects.created(run)
         self._enqueue(run)
         return run, True
 
@@ -90,8 +94,9 @@ class Jobs:
         if run.over:
             return None
         if run.status != "CancelRequested":
-            run.status = "CancelRequested"
+            was, run.status = run.status, "CancelRequested"
             self._runs.save(run)
+            self._effects.cancel_requested(run, was)
             self._stop(run)
         return self._operation(run)
 
@@ -105,6 +110,7 @@ class Jobs:
             raise user_error(f"Job {name} is {run.status}: only a job that has ended can be deleted.")
         operation = self._operation(run)
         self._runs.delete(run)
+        self._effects.deleted(run)
         return operation
 
     def operation_done(self, operation: str) -> bool:
@@ -147,9 +153,11 @@ class Jobs:
 
     def _update(self, run: Run, body: Json) -> Run:
         check_immutable(_as_sent(run.body), _as_sent(body))
+        before = changeable(run)
         run.display_name = str(body.get("displayName") or run.display_name)
         _take_mutable(run, body)
         self._runs.save(run)
+        self._effects.updated(run, before)
         return run
 
     def _check_references(self, workspace: Workspace, body: Json) -> None:

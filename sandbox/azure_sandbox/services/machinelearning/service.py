@@ -6,6 +6,7 @@ from __future__ import annotations
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.ports import Lake
 from azure_sandbox.services.machinelearning.assets import Assets
+from azure_sandbox.services.machinelearning.effects import JobEffects
 from azure_sandbox.services.machinelearning.identities import RunIdentities
 from azure_sandbox.services.machinelearning.jobs import Jobs
 from azure_sandbox.services.machinelearning.records import Run, Workspace
@@ -25,14 +26,16 @@ class MachineLearning:
         self.cloud = cloud
         self.workspaces = Workspaces(cloud)
         self.runs = Runs(cloud)
+        self.effects = JobEffects(cloud, self.workspaces)
         self.assets = Assets(cloud, self.runs)
-        self.tracking = Tracking(cloud, self.runs)
-        self.supervisor = Supervisor(cloud, self.workspaces, self.assets, self.runs)
+        self.tracking = Tracking(cloud, self.runs, self.effects)
+        self.supervisor = Supervisor(cloud, self.workspaces, self.assets, self.runs, self.effects)
         self.jobs = Jobs(
             cloud,
             self.runs,
             self.assets,
             RunIdentities(cloud, self.workspaces),
+            self.effects,
             self.supervisor.enqueue,
             self.supervisor.stop_run,
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, bad_request, not_found
+from azure_sandbox.services.machinelearning.effects import JobEffects, changeable
 from azure_sandbox.services.machinelearning.records import Json, Run, Workspace
 from azure_sandbox.services.machinelearning.runs import Metric, Runs, experiment_id
 
@@ -28,9 +29,10 @@ _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 class Tracking:
     """Metrics and the runs of MLflow in all workspaces of one cloud."""
 
-    def __init__(self, cloud: Cloud, runs: Runs) -> None:
+    def __init__(self, cloud: Cloud, runs: Runs, effects: JobEffects) -> None:
         self._cloud = cloud
         self._runs = runs
+        self._effects = effects
         self._experiments = cloud.store.collection("machinelearning.experiment")
 
     def run(self, workspace: Workspace, name: object) -> Run:
@@ -71,6 +73,7 @@ class Tracking:
 
     def update_run(self, run: Run, document: Json) -> Run:
         """Status, end time or name of a run that no job owns; a job's status is the platform's."""
+        before = changeable(run)
         run.display_name = str(document.get("run_name") or run.display_name)
         status = _STATES.get(str(document.get("status")))
         if status and run.kind == "run":
@@ -78,7 +81,7 @@ class Tracking:
             end = document.get("end_time")
             ended = _whole("end_time", end) / 1000 if end else self._cloud.clock.time()
             run.ended = ended if run.over else None
-        self._runs.save(run)
+        self._save(run, before)
         return run
 
     def log_batch(self, run: Run, document: Json) -> None:
@@ -97,13 +100,15 @@ class Tracking:
                 )
         for metric in metrics:
             self._runs.log_metric(run, metric)
+        before = changeable(run)
         run.parameters |= parameters
         run.tags |= _pairs(document.get("tags"))
-        self._runs.save(run)
+        self._save(run, before)
 
     def delete_tag(self, run: Run, key: str) -> None:
+        before = changeable(run)
         run.tags.pop(key, None)
-        self._runs.save(run)
+        self._save(run, before)
 
     def metrics(self, run: Run) -> list[Metric]:
         return self._runs.latest_metrics(run)
@@ -153,6 +158,10 @@ class Tracking:
             if experiment_id(workspace.guid, name) == identifier:
                 return name
         raise not_found("UserError", f"No Experiment with id={identifier} exists")
+
+    def _save(self, run: Run, before: Json) -> None:
+        self._runs.save(run)
+        self._effects.updated(run, before)
 
     def _metric(self, entry: Json) -> Metric:
         value = entry.get("value")

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from azure_sandbox.kernel.clock import iso
 from azure_sandbox.kernel.errors import AzureError, not_found
 from azure_sandbox.kernel.operation import Call, Operation
+from azure_sandbox.services.machinelearning.effects import changeable
 from azure_sandbox.services.machinelearning.records import Json, Run, Workspace, user_error
 from azure_sandbox.services.machinelearning.routes.binding import Binder
 from azure_sandbox.services.machinelearning.runs import experiment_id
@@ -77,12 +78,14 @@ class _Routes:
         for field in ("tags", "properties"):
             if not isinstance(change.get(field) or {}, dict):
                 raise user_error(f"The field '{field}' is an object.")
+        before = changeable(run)
         tags = {**run.tags, **(change.get("tags") or {})}
         run.tags = {key: str(value) for key, value in tags.items() if value is not None}
         run.properties |= {key: str(value) for key, value in (change.get("properties") or {}).items()}
         run.display_name = str(change.get("displayName") or run.display_name)
         run.description = change.get("description", run.description)
         self._service.runs.save(run)
+        self._service.effects.updated(run, before)
         return JSONResponse(run_document(self._cloud, run))
 
     async def run_data(self, call: Call, workspace: Workspace) -> Response:

@@ -15,7 +15,9 @@ from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
+from azure_sandbox.kernel.ledger import PLATFORM, acting
 from azure_sandbox.services.machinelearning.assets import Assets
+from azure_sandbox.services.machinelearning.effects import JobEffects
 from azure_sandbox.services.machinelearning.records import JobFailure, Run
 from azure_sandbox.services.machinelearning.runner.pipeline import Pipeline
 from azure_sandbox.services.machinelearning.runner.process import end_orphan
@@ -36,12 +38,15 @@ _Key = tuple[str, str]
 class Supervisor:
     """Runs jobs, two at a time unless AZURE_SANDBOX_JOBS says otherwise."""
 
-    def __init__(self, cloud: Cloud, workspaces: Workspaces, assets: Assets, runs: Runs) -> None:
+    def __init__(
+        self, cloud: Cloud, workspaces: Workspaces, assets: Assets, runs: Runs, effects: JobEffects
+    ) -> None:
         self.secrets = JobSecrets()
         self._cloud = cloud
         self._workspaces = workspaces
         self._assets = assets
         self._runs = runs
+        self._effects = effects
         self._slots = asyncio.Semaphore(int(os.environ.get("AZURE_SANDBOX_JOBS") or 2))
         self._tasks: dict[_Key, asyncio.Task[None]] = {}
 
@@ -76,7 +81,7 @@ class Supervisor:
         """End a run whose status is CancelRequested, and with a pipeline its steps."""
         for child in self._runs.children(run.workspace, run.name):
             if not child.over:
-                self._update(child, status="CancelRequested")
+                self._effects.cancel_requested(self._update(child, status="CancelRequested"), child.status)
                 self.stop_run(child)
         task = self._tasks.get((run.workspace, run.name))
         if task is not None:
@@ -85,7 +90,8 @@ class Supervisor:
             self._end(run, "Canceled")
 
     async def perform_child(self, child: Run) -> Run:
-        """Run a step to its end; its record then."""
+        """Run a new step to its end; its record then."""
+        self._effects.created(child)
         task = self._begin(child)
         await asyncio.wait([task])
         return self._current(child)
@@ -106,6 +112,8 @@ class Supervisor:
 
     async def _live(self, run: Run) -> None:
         """One job; every way to end is written here."""
+        # The task outlives the request that began it: what it does is the platform's.
+        acting.set(PLATFORM)
         try:
             self._update(run, status="Starting")
             await self._work(run)
@@ -133,7 +141,7 @@ class Supervisor:
             self._assets,
             self.secrets,
             advance=lambda status: self._advance(run, status),
-            started=lambda process: self._update(run, process_id=process, started=self._cloud.clock.time()),
+            started=lambda process: self._started(run, process),
         )
         if run.job_type == "Pipeline":
             try:
@@ -147,19 +155,24 @@ class Supervisor:
         if self._current(run).status != "CancelRequested":
             self._update(run, status=status)
 
+    def _started(self, run: Run, process: int) -> None:
+        self._effects.started(self._update(run, process_id=process, started=self._cloud.clock.time()))
+
     def _end(self, run: Run, status: str, failure: JobFailure | None = None) -> None:
         now = self._cloud.clock.time()
         changes: dict[str, Any] = {"status": status, "ended": now, "process_id": 0}
         if failure is not None:
             changes["error"] = failure.document(self._cloud.location, now, uuid.uuid4().hex)
-        self._update(run, **changes)
+        was = self._current(run).status
+        self._effects.ended(self._update(run, **changes), was)
 
-    def _update(self, run: Run, **changes: Any) -> None:
-        """Change the record as it is now: tags and metrics arrive while a job runs."""
+    def _update(self, run: Run, **changes: Any) -> Run:
+        """Change the record as it is now, and return it: tags and metrics arrive while a job runs."""
         current = self._current(run)
         for name, value in changes.items():
             setattr(current, name, value)
         self._runs.save(current)
+        return current
 
     def _current(self, run: Run) -> Run:
         return self._runs.get(run.workspace, run.name) or run

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which requests a rule strikes, and which rules are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from azure_sandbox.kernel.faults import Faults, InvalidRule, parse
+
+RESET: dict[str, Any] = {"match": {}, "phase": "before", "action": {"reset": True}}
+
+
+def struck(faults: Faults, *requests: tuple[str, str, str, str]) -> list[bool]:
+    return [faults.strike(*request) is not None for request in requests]
+
+
+def get(path: str = "/x", host: str = "management.azure.com", who: str = "me") -> tuple[str, str, str, str]:
+    return "GET", host, path, who
+
+
+def test_a_rule_strikes_once_unless_it_says_more() -> None:
+    faults = Faults()
+    faults.add(RESET)
+    assert struck(faults, get(), get()) == [True, False]
+
+
+def test_nth_and_count_pick_the_requests_that_are_struck() -> None:
+    faults = Faults()
+    rule = faults.add({**RESET, "match": {"nth": 2, "count": 2}})
+    assert struck(faults, *[get()] * 5) == [False, True, True, False, False]
+    assert (rule.seen, rule.struck) == (5, 2)
+
+
+def test_without_a_limit_a_rule_strikes_until_it_is_deleted() -> None:
+    faults = Faults()
+    faults.add({**RESET, "match": {"count": None}})
+    assert struck(faults, *[get()] * 50) == [True] * 50
+    faults.clear()
+    assert struck(faults, get()) == [False]
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        ({"method": "get"}, True),
+        ({"method": "PUT"}, False),
+        ({"host": "*.Azure.com"}, True),
+        ({"host": "*.azure.net"}, False),
+        ({"path": r"/jobs/[a-z]+$"}, True),
+        ({"path": r"^/jobs"}, False),
+        ({"object_id": "me"}, True),
+        ({"object_id": "you"}, False),
+        ({"method": "GET", "path": "jobs", "object_id": "you"}, False),
+    ],
+)
+def test_every_member_of_a_match_must_fit(match: dict[str, Any], expected: bool) -> None:
+    faults = Faults()
+    rule = faults.add({**RESET, "match": match})
+    assert struck(faults, get("/ws/jobs/train")) == [expected]
+    assert rule.seen == int(expected)
+
+
+def test_of_two_rules_that_are_due_the_older_strikes_and_both_count() -> None:
+    faults = Faults()
+    older, newer = faults.add({**RESET, "match": {"count": None}}), faults.add({**RESET, "match": {"nth": 2}})
+    assert [faults.strike(*get()) for _ in range(2)] == [older, older]
+    assert (newer.seen, newer.struck) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"phase": "later"}, "phase must be one of before, after, mid_body, not 'later'"),
+        ({"phase": ["before"]}, "phase must be one of"),
+        ({"color": 1}, "the rule has no member 'color'"),
+        ({"match": None}, "match must be an object"),
+        ({"match": {"hots": "x"}}, "match has no member 'hots'; it may have count, host,"),
+        ({"match": {"path": "("}}, "match.path is no regular expression"),
+        ({"match": {"path": 1}}, "match.path must be a text"),
+        ({"match": {"method": ""}}, "match.method must be a text"),
+        ({"match": {"nth": 0}}, "match.nth must be a whole number from 1"),
+        ({"match": {"nth": True}}, "match.nth must be a whole number"),
+        ({"match": {"count": 1.5}}, "match.count must be a whole number"),
+        ({"action": []}, "action must be an object"),
+        ({"action": {}}, "action must have exactly one of status, reset, stall_seconds, truncate"),
+        ({"action": {"status": 500, "reset": True}}, "action must have exactly one"),
+        ({"action": {"status": 99}}, "action.status must be a whole number from 200 to 599"),
+        ({"action": {"status": "500"}}, "action.status must be"),
+        ({"action": {"status": 204, "body": "x"}}, "an answer with status 204 has none"),
+        ({"action": {"status": 500, "headers": {"a": "b\r\nc: d"}}}, "action.headers must be"),
+        ({"action": {"status": 500, "headers": {"Content-Length": "5"}}}, "action.headers must be"),
+        ({"action": {"status": 500, "headers": []}}, "action.headers must be"),
+        ({"action": {"reset": False}}, "action.reset must be true"),
+        ({"action": {"reset": True, "body": "x"}}, "action has no member 'body'"),
+        ({"action": {"stall_seconds": -1}}, "action.stall_seconds must be a number from 0 to 600"),
+        ({"action": {"stall_seconds": 601}}, "action.stall_seconds must be a number"),
+        ({"action": {"truncate": -1}}, "action.truncate must be a whole number"),
+        ({"action": {"truncate": 5}}, "action truncate cannot be had in phase before"),
+        ({"phase": "mid_body", "action": {"status": 500}}, "action status cannot be had in phase mid_body"),
+    ],
+)
+def test_a_malformed_rule_is_refused_by_the_member_that_is_wrong(change: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidRule) as caught:
+        parse({**RESET, **change})
+    assert text in str(caught.value)
