@@ -146,8 +146,17 @@ def _lines(task: str, who: str, roles: list[str]) -> list[tuple[str, str, str]]:
 
 def _denial(denial: Mapping[str, Any]) -> str:
     lines = ["Denied, as it must be: the train identity tried to write to features"]
-    for title in ("refusal", "cause", "mend"):
-        lines.append(
-            textwrap.fill(f"{title}: {denial[title]}", WIDTH, initial_indent="  ", subsequent_indent="    ")
-        )
+    lines += [_paragraph(f"{title}: {denial[title]}") for title in ("refusal", "cause", "mend")]
     return "\n".join(lines)
+
+
+def _paragraph(text: str) -> str:
+    """Wrapped between words only, so that a command can be copied."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
