@@ -136,13 +136,13 @@ def _match(given: Mapping[str, Any]) -> Match:
             raise InvalidRule(f"match.{name} must be a text that is not empty")
     try:
         path = re.compile(given.get("path", ""))
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise InvalidRule(f"match.path is no regular expression: {error}") from None
     return Match(
         given.get("method", "").upper(),
         given.get("host", "*").lower(),
         path,
-        given.get("object_id", ""),
+        given.get("object_id", "").lower(),
         _number(given, "match", "nth", 1, whole=True, least=1),
         None if given.get("count", 1) is None else _number(given, "match", "count", 1, whole=True, least=1),
     )

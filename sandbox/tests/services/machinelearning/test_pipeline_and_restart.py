@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.services.machinelearning.runs import Runs
 
 STEP = {"type": "command", "environment": "azureml:plain:1"}
@@ -97,6 +98,30 @@ def test_cancelling_a_pipeline_cancels_its_steps(workspace: Any, components: dic
     workspace.arm("POST", f"/jobs/{name}/cancel")
     assert workspace.wait(name)["status"] == "Canceled"
     assert children(workspace, name)["a"]["status"] == "Canceled"
+
+
+def test_a_cancelled_pipelines_ledger_says_who_did_what_to_each_step(
+    workspace: Any, components: dict[str, str]
+) -> None:
+    name = submit(workspace, "piped-ledger", a=step(workspace, components["wait"]))
+    deadline = time.monotonic() + 30
+    while "Running" not in {run["status"] for run in children(workspace, name).values()}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    workspace.arm("POST", f"/jobs/{name}/cancel")
+    workspace.wait(name)
+    submitter = workspace.cloud.port(Directory).object_id_by_name("submitter")
+    rows = workspace.sandbox.control("GET", "/ledger", params={"kind": "job"}).json()["value"]
+    expected = {name: submitter, children(workspace, name)["a"]["runId"]: ""}
+    for job, creator in expected.items():
+        # Cancelling may come before the step's process does.
+        own = [row for row in rows if row["subject"].endswith(f"/jobs/{job}") and row["effect"] != "started"]
+        assert [(row["effect"], row["object_id"]) for row in own] == [
+            ("created", creator),
+            ("cancel-requested", submitter),
+            ("ended", ""),
+        ]
+        assert own[-1]["after"] == {"status": "Canceled"}
 
 
 def test_steps_that_wait_for_each_other_fail(workspace: Any, components: dict[str, str]) -> None:
