@@ -96,8 +96,9 @@ def test_a_jobs_life_is_in_the_ledger(cloud: Any) -> None:
 
 def test_a_cancelled_job_says_who_asked_and_how_it_ended(cloud: Any) -> None:
     cloud.submit("cancelled")
-    for _ in range(2):
-        assert cloud.arm("POST", "./jobs/cancelled/cancel").status_code == 202
+    assert cloud.arm("POST", "./jobs/cancelled/cancel").status_code == 202
+    # 200 where the job is over by now.
+    assert cloud.arm("POST", "./jobs/cancelled/cancel").status_code in (200, 202)
     assert ended(cloud, "cancelled") == "Canceled"
     rows = [row for row in cloud.ledger(kind="job") if row["subject"].endswith("/jobs/cancelled")]
     asked, end = rows[-2:]

@@ -164,11 +164,11 @@ def test_after_a_stall_the_answer_is_late(cloud: Any) -> None:
 
 
 def test_a_client_that_gives_up_on_a_stalled_answer_finds_its_effect(cloud: Any) -> None:
-    cloud.fault(PUT_JOB, "after", stall_seconds=3)
+    cloud.fault(PUT_JOB, "after", stall_seconds=30)
     url = f"https://management.azure.com{cloud.workspace}/jobs/a-late?api-version=2024-10-01"
     job, headers = cloud.job(), cloud.sandbox.bearer("admin")
     with pytest.raises(httpx.ReadTimeout):
-        cloud.sandbox.http.put(url, json=job, headers=headers, timeout=0.5)
+        cloud.sandbox.http.put(url, json=job, headers=headers, timeout=2)
     assert cloud.effects("/jobs/a-late")[:1] == ["created"]
 
 
