@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """One watcher per event loop and connection: it asks for the states of all jobs of all triggers together.
 
-A job is asked for once per interval. All jobs of one interval are due at the same moment, so that N
-of them cost N / 100 requests, one after the other; the moment is spread anew each time, and by
-another phase in every watcher. Newcomers wait a second for each other and then go first. An answer
-that says "not now" holds everything back, and ends no wait.
+All jobs of one interval are due at the same moment, so that N of them cost N / 100 requests, one
+after the other; the moment is spread anew each time, with another phase in every watcher. Newcomers
+wait a second for each other, then go first. "Not now" holds everything back, and ends no wait.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import math
 import random
 from collections.abc import AsyncIterator, Iterable
@@ -34,10 +34,7 @@ Answer = str | AzureMLError | None
 
 @dataclass(eq=False)
 class Seat:
-    """One trigger's place at a watcher.
-
-    `workspace` is the connection's at the first look; an edited connection does not move a job.
-    """
+    """One trigger's place. Its workspace is that of the first look: an edited connection moves no job."""
 
     watcher: Watcher
     name: str
@@ -70,7 +67,7 @@ class Watcher:
         self._gate, self._alone = Gate(), Alone(hook)
 
     async def status(self, seat: Seat, wait: float) -> str:
-        """See `Seat.status`, which is what triggers call."""
+        """See `Seat.status`."""
         answer = await self._answer(seat, self._turn(seat, wait))
         if isinstance(answer, AzureMLError):
             raise answer
@@ -99,7 +96,8 @@ class Watcher:
         seat.due, seat.answer = due, self._loop.create_future()
         self._waiting.add(seat)
         if self._task is None or self._task.done():
-            self._task = self._loop.create_task(self._work())
+            # In a context of its own: Airflow's would send what is logged to this one trigger's task.
+            self._task = contextvars.Context().run(self._loop.create_task, self._work())
             self._task.add_done_callback(self._stopped)
         if max(due, self._gate.opens) < self._wakes:
             self._earlier.set()
@@ -170,14 +168,14 @@ class Watcher:
         for seat in seats:
             seat.is_new = False
             self._waiting.discard(seat)
-            if seat.answer is not None and not seat.answer.done():
+            if seat.answer and not seat.answer.done():
                 seat.answer.set_result(answer)
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """A mistake of ours must be seen: nobody may wait for ever."""
         error = None if task.cancelled() else task.exception()
-        for seat in self._waiting if error else ():
-            if error and seat.answer is not None and not seat.answer.done():
+        for seat in self._waiting:
+            if error and seat.answer and not seat.answer.done():
                 seat.answer.set_exception(error)
 
 
@@ -188,7 +186,7 @@ _LOOPS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Watcher]] = WeakK
 async def watched(conn_id: str, hook: AzureMLHook, name: str, interval: float) -> AsyncIterator[Seat]:
     """A seat at the watcher of the running loop and this connection.
 
-    The first seat's hook carries the requests out; `interval` is the seconds between two looks.
+    The first seat's hook carries the requests out; `interval` is in seconds.
     """
     watchers = _LOOPS.setdefault(asyncio.get_running_loop(), {})
     watcher = watchers.get(conn_id) or watchers.setdefault(conn_id, Watcher(hook))

@@ -3,9 +3,12 @@ from __future__ import annotations
 
 import asyncio
 
-from airflow_provider_azureml.errors import AzureMLError, UnreachableError
-from airflow_provider_azureml.triggers.gate import BACKOFF, Gate
+import pytest
+
+from airflow_provider_azureml.errors import AzureMLError, NotFoundError, UnreachableError
+from airflow_provider_azureml.triggers.gate import BACKOFF, Alone, Gate
 from airflow_provider_azureml.triggers.poll import LONGEST_PAUSE
+from tests.unit.canned import UNKNOWN_JOB, CannedHook, arm_job
 
 
 def held(gate: Gate, error: AzureMLError, interval: float = 5.0) -> float:
@@ -48,3 +51,12 @@ async def test_it_lets_through_after_its_time() -> None:
     began = loop.time()
     await gate.passed()
     assert loop.time() - began >= 0.04
+
+
+async def test_a_job_is_asked_for_alone_and_its_fault_is_raised_to_its_trigger() -> None:
+    hook = CannedHook().on("GET", "/jobs/j", arm_job("j", "Running"), UNKNOWN_JOB, fault())
+    alone = Alone(hook)  # type: ignore[arg-type]
+    assert await alone.status(hook.workspace, "j", 0.01) == "Running"
+    for kind in (NotFoundError, UnreachableError):
+        with pytest.raises(kind):
+            await alone.status(hook.workspace, "j", 0.01)

@@ -7,6 +7,7 @@ import asyncio
 import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
@@ -321,6 +322,17 @@ async def test_a_mistake_of_our_own_ends_every_wait_and_hangs_none() -> None:
     azure.on("POST", BATCH, RuntimeError("a mistake"))
     ends = await asyncio.gather(looks(azure, "j0", 1), looks(azure, "j1", 1), return_exceptions=True)
     assert [str(end) for end in ends] == ["a mistake", "a mistake"]
+
+
+@in_virtual_time
+async def test_the_watcher_runs_in_no_triggers_context() -> None:
+    """Airflow keeps there in which task's log a line belongs."""
+    whose: ContextVar[str] = ContextVar("whose", default="nobody's")
+    seen, good = [], states({"j0": "Running"})
+    azure = Azure().on("POST", BATCH, lambda request: seen.append(whose.get()) or good(request))
+    whose.set("the first trigger's")
+    await looks(azure, "j0", 1)
+    assert seen == ["nobody's"]
 
 
 @in_virtual_time
