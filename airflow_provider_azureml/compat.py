@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_azureml.errors import ServiceError
+
 try:  # Airflow 3
     from airflow.sdk import BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator
 except ImportError:  # Airflow 2.11
@@ -68,13 +70,28 @@ def mask_secret(secret: str) -> None:
 async def aget_connection(conn_id: str) -> Any:
     """Return an Airflow Connection without blocking the event loop of a triggerer.
 
-    `BaseHook.aget_connection` exists from 3.1 on; before, the lookup runs in a thread.
+    `BaseHook.aget_connection` exists from 3.1 on; before, the lookup runs in a thread. Raises
+    ServiceError `NoConnection` when Airflow does not give it: a crash of a trigger ends in a
+    cancelled job, so its caller has to be able to wait for Airflow as it waits for Azure.
     """
-    if hasattr(BaseHook, "aget_connection"):
-        return await BaseHook.aget_connection(conn_id)
-    from asgiref.sync import sync_to_async
+    try:
+        if hasattr(BaseHook, "aget_connection"):
+            return await BaseHook.aget_connection(conn_id)
+        from asgiref.sync import sync_to_async
 
-    return await sync_to_async(BaseHook.get_connection)(conn_id)
+        return await sync_to_async(BaseHook.get_connection)(conn_id)
+    except _lookup_errors() as error:
+        problem = f"Airflow did not give connection '{conn_id}' ({type(error).__name__}: {error})"
+        raise ServiceError(0, "NoConnection", problem) from error
+
+
+def _lookup_errors() -> tuple[type[Exception], ...]:
+    """What Airflow raises for a missing connection, its API server being away, its database being away."""
+    try:
+        from airflow.sdk.exceptions import AirflowRuntimeError as Unanswered
+    except ImportError:
+        from sqlalchemy.exc import SQLAlchemyError as Unanswered
+    return AirflowException, Unanswered, OSError, EOFError
 
 
 def xcom_value(ti_key: Any, key: str) -> Any:

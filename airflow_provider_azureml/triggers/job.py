@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_azureml.errors import AzureMLError, ServiceError
+from airflow_provider_azureml.errors import AzureMLError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import intent
 from airflow_provider_azureml.rest import job as job_flows
-from airflow_provider_azureml.rest.job import Job
+from airflow_provider_azureml.rest.job import Job, is_terminal
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
 from airflow_provider_azureml.triggers.log import LogTail
-from airflow_provider_azureml.triggers.poll import Patience, Round, look, remaining
+from airflow_provider_azureml.triggers.poll import Patience, new_lines, remaining
+from airflow_provider_azureml.triggers.watcher import Seat, watched
 
 OWNER = "airflow.owner"
 """Property of a job: the name base of the task instance that it belongs to."""
@@ -25,6 +27,8 @@ ENDED, TIMEOUT, ERROR = "ended", "timeout", "error"
 
 class AzureMLJobTrigger(AzureMLBaseTrigger):
     """Fires once a job has ended, or its deadline has passed, or its state is not to be had.
+
+    All triggers of one connection in a triggerer ask together (`triggers/watcher.py`).
 
     The event: `{"name", "reason", "status", "error", "log_offset"}`. A poll error is never a verdict
     about the job, and never a reason to cancel it.
@@ -80,49 +84,65 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
 
     async def watch(self) -> dict[str, Any]:
         """Look until the job has ended; return the event."""
-        async with self.hook.opened():
-            try:
-                return await asyncio.wait_for(self._until_ended(), self._seconds_left())
-            except asyncio.TimeoutError:
-                return await self._give_up()
-            except AzureMLError as error:
-                return self._event(ERROR, error=str(error))
+        try:
+            return await asyncio.wait_for(self._until_ended(), self._seconds_left())
+        except asyncio.TimeoutError:
+            return await self._give_up()
+        except AzureMLError as error:
+            return self._event(ERROR, error=str(error))
 
     def _seconds_left(self) -> float | None:
         return None if self.deadline is None else max(remaining(self.deadline), 0.0)
 
     async def _until_ended(self) -> dict[str, Any]:
-        workspace = await self.hook.aworkspace()
-        tail = LogTail(self.job_name, self.log_offset) if self.stream_logs else None
-        patience = Patience(self.poll_interval)
-        pause = patience.first()
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                seen = await self.hook.arun(look(workspace, self.job_name, tail))
-                pause = patience.after_success()
-            except ServiceError as error:
-                pause = patience.after_error(error)
-                self.log.warning("The state of job %s is not to be had just now: %s", self.job_name, error)
-                continue
-            self._tell(seen, tail)
-            if seen.has_ended:
-                return self._event(ENDED)
+        tail = LogTail(self.job_name, self.log_offset)
+        patience, wait = Patience(self.poll_interval), 0.0
+        async with watched(self.azureml_conn_id, self.hook, self.job_name, self.poll_interval) as seat:
+            while True:
+                try:
+                    status = await seat.status(wait)
+                except AzureMLError as error:
+                    wait = patience.bear(error)
+                    self.log.warning("The state of job %s is not to be had just now: %s", seat.name, error)
+                    continue
+                patience.refill()
+                wait = 0.0
+                await self._tell(seat, status, tail)
+                if is_terminal(status):
+                    return self._event(ENDED)
 
-    def _tell(self, seen: Round, tail: LogTail | None) -> None:
-        for line in seen.lines:
+    async def _tell(self, seat: Seat, status: str, tail: LogTail) -> None:
+        if is_terminal(status):
+            await self._read(seat, tail, is_last=True)
+            self._show(status)
+            return
+        self._show(status)
+        if self.stream_logs:  # the states came all together, the logs should not be read so
+            await asyncio.sleep(random.uniform(0.0, self.poll_interval / 2))
+            await self._read(seat, tail, is_last=False)
+
+    async def _read(self, seat: Seat, tail: LogTail, is_last: bool) -> None:
+        if not self.stream_logs or seat.workspace is None:
+            return
+        try:
+            lines = await self.hook.arun(new_lines(seat.workspace, tail, is_last))
+        except AzureMLError as error:  # the connection could not be looked up again
+            tail.problem = str(error)
+            return
+        for line in lines:
             self.log.info("%s", line)
-        if tail is not None:
-            self.log_offset = tail.offset
-        if seen.status != self._status:
-            self.log.info("Job %s is %s", self.job_name, seen.status)
-            self._status = seen.status
+        self.log_offset = tail.offset
+
+    def _show(self, status: str) -> None:
+        if status != self._status:
+            self.log.info("Job %s is %s", self.job_name, status)
+            self._status = status
 
     async def _give_up(self) -> dict[str, Any]:
         """The deadline has passed: cancel, and say what came of it."""
         try:
             await self._cancel_ours("deadline")
-        except ServiceError as error:
+        except AzureMLError as error:
             return self._event(TIMEOUT, error=str(error))
         return self._event(TIMEOUT)
 

@@ -6,14 +6,16 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass
+from typing import TypeVar
 
-from airflow_provider_azureml.errors import ServiceError, UnreachableError
+from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest import run_history
 from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.log import LogTail
 
+T = TypeVar("T")
 ERROR_BUDGET = 1800.0
 """Seconds for which answers about this job may be errors before the watcher gives up."""
 LONGEST_PAUSE = 600.0
@@ -39,13 +41,26 @@ def look(workspace: Workspace, name: str, tail: LogTail | None = None) -> Flow[R
     status = yield from _status(workspace, name)
     if tail is None:
         return Round(status)
-    reading = tail.drain(workspace) if job_flows.is_terminal(status) else tail.read(workspace)
+    return Round(status, (yield from new_lines(workspace, tail, job_flows.is_terminal(status))))
+
+
+def new_lines(workspace: Workspace, tail: LogTail, is_last: bool) -> Flow[tuple[str, ...]]:
+    """What a job's log gained; with `is_last` all of it. A log error is a warning, never a verdict."""
     try:
-        lines = yield from reading
-    except ServiceError as error:  # a log error is a warning, never a verdict
+        lines = yield from legible(tail.drain(workspace) if is_last else tail.read(workspace))
+    except ServiceError as error:
         tail.problem = str(error)
-        lines = []
-    return Round(status, tuple(lines))
+        return ()
+    return tuple(lines)
+
+
+def legible(flow: Flow[T]) -> Flow[T]:
+    """The same flow; an answer of a shape that nobody expected is a ServiceError, not a crash."""
+    try:
+        return (yield from flow)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        problem = f"The answer has an unexpected shape ({type(error).__name__}: {error})"
+        raise ServiceError(200, "Unreadable", problem) from error
 
 
 def _status(workspace: Workspace, name: str) -> Flow[str]:
@@ -81,18 +96,28 @@ class Patience:
 
     def after_success(self) -> float:
         """Seconds until the next round."""
-        self._since = None
+        self.refill()
         return self._spread(self.interval)
 
     def after_error(self, error: ServiceError) -> float:
         """Seconds until the next round; raises the error when the budget is spent."""
+        return self.bear(error) + self._spread(self.interval)
+
+    def refill(self) -> None:
+        """A good answer: the budget is whole again."""
+        self._since = None
+
+    def bear(self, error: AzureMLError) -> float:
+        """Seconds that the error asks to wait; raises it when the budget is spent, or waiting mends nothing."""
+        if isinstance(error, ConfigurationError):
+            raise error
         if not isinstance(error, UnreachableError):
             now = time.monotonic()
             self._since = now if self._since is None else self._since
             if now - self._since >= self._budget:
                 raise error
-        wished = min(error.retry_after or 0.0, LONGEST_PAUSE)
-        return wished + self._spread(self.interval)
+        wished = error.retry_after if isinstance(error, ServiceError) else None
+        return min(wished or 0.0, LONGEST_PAUSE)
 
     @staticmethod
     def _spread(seconds: float) -> float:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from airflow_provider_azureml import compat
+from airflow_provider_azureml.errors import ServiceError
 
 HEAVY = ("azure", "aiohttp", "requests", "msal", "wtforms", "flask_appbuilder", "pathspec")
 MODULES = (
@@ -46,3 +47,24 @@ def test_a_masked_secret_is_not_in_the_log(caplog: pytest.LogCaptureFixture) -> 
 async def test_a_connection_is_read_without_blocking_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_C1", '{"conn_type": "azureml", "host": "h"}')
     assert (await compat.aget_connection("c1")).host == "h"
+
+
+async def test_a_connection_that_airflow_does_not_give_is_an_error_that_can_be_waited_out() -> None:
+    with pytest.raises(ServiceError) as caught:
+        await compat.aget_connection("nowhere")
+    assert (caught.value.code, "'nowhere'" in caught.value.message) == ("NoConnection", True)
+
+
+@pytest.mark.parametrize(
+    "problem", [compat.AirflowException("no"), ConnectionResetError("gone"), EOFError("gone")]
+)
+async def test_an_airflow_that_is_away_is_the_same_error(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    async def away(conn_id: str) -> None:
+        raise problem
+
+    monkeypatch.setattr(compat.BaseHook, "aget_connection", away)
+    with pytest.raises(ServiceError, match="NoConnection") as caught:
+        await compat.aget_connection("c1")
+    assert caught.value.__cause__ is problem

@@ -8,12 +8,14 @@ import importlib
 import inspect
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from airflow_provider_azureml.errors import DeniedError
+from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, DeniedError, ServiceError
 from airflow_provider_azureml.rest.intent import CANCEL_TAG
 from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger, may_cancel
@@ -64,6 +66,67 @@ async def test_poll_errors_are_waited_out_and_cancel_nothing() -> None:
         assert (await event_of(trigger(hook)))["status"] == "Failed"
     assert [line["log_level"] for line in said].count("warning") == 2
     assert hook.asked("POST", "/cancel") == []
+
+
+class Unopened(CannedHook):
+    """A hook whose connection cannot be had, the first times."""
+
+    problems: tuple[AzureMLError, ...] = ()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        if self.problems:
+            problem, *left = self.problems
+            self.problems = tuple(left)
+            raise problem
+        yield
+
+
+AWAY = ServiceError(0, "NoConnection", "Airflow did not give connection 'aml'")
+
+
+async def test_an_airflow_that_does_not_give_the_connection_is_waited_for() -> None:
+    hook = Unopened().on("POST", BATCH, states({"j": "Completed"}))
+    hook.problems = (AWAY, AWAY)  # type: ignore[attr-defined]
+    with capture_logs() as said:
+        event = await event_of(trigger(hook))
+    assert (event["reason"], event["status"]) == (ENDED, "Completed")
+    assert sum("Airflow did not give" in line["event"] for line in said) == 2
+
+
+async def test_a_connection_that_is_never_given_is_an_event_and_no_crash(monkeypatch) -> None:
+    began, hours = time.monotonic(), iter(range(1000))
+    monkeypatch.setattr(time, "monotonic", lambda: began + 3600 * next(hours))
+    hook = Unopened()
+    hook.problems = (AWAY,) * 20
+    event = await event_of(trigger(hook))
+    assert event["reason"] == ERROR
+    assert "Airflow did not give" in event["error"]
+
+
+async def test_a_mistake_in_the_connection_is_an_event_at_once() -> None:
+    hook = Unopened()
+    hook.problems = (ConfigurationError("workspace_name", "is empty.", "Fill it in."),)
+    with capture_logs() as said:
+        event = await event_of(trigger(hook))
+    assert (event["reason"], event["error"]) == (ERROR, "workspace_name: is empty. Fill it in.")
+    assert said == []
+
+
+async def test_a_deadline_that_passes_while_the_connection_is_away_is_an_event() -> None:
+    hook = Unopened()
+    hook.problems = (AWAY,) * 2
+    event = await event_of(trigger(hook, deadline=0.0))
+    assert (event["reason"], event["status"]) == (TIMEOUT, "")
+    assert "Airflow did not give" in event["error"]
+
+
+async def test_triggers_of_one_connection_ask_together() -> None:
+    names = [f"j{n}" for n in range(150)]
+    hook = CannedHook().on("POST", BATCH, states(dict.fromkeys(names, "Completed")))
+    events = await asyncio.gather(*(event_of(trigger(hook, job_name=name)) for name in names))
+    assert [event["name"] for event in events] == names
+    assert len(hook.asked("POST", BATCH)) == 2
 
 
 async def test_a_deadline_cancels_our_job_and_fires() -> None:

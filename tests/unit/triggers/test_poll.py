@@ -5,8 +5,24 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_azureml.errors import DeniedError, NotFoundError, UnreachableError
-from airflow_provider_azureml.triggers.poll import FIRST_LOOK, LONGEST_PAUSE, Patience, remaining
+from airflow_provider_azureml.errors import (
+    ConfigurationError,
+    DeniedError,
+    NotFoundError,
+    ServiceError,
+    UnreachableError,
+)
+from airflow_provider_azureml.rest.flow import Flow, Pause
+from airflow_provider_azureml.triggers.log import LogTail
+from airflow_provider_azureml.triggers.poll import (
+    FIRST_LOOK,
+    LONGEST_PAUSE,
+    Patience,
+    legible,
+    new_lines,
+    remaining,
+)
+from tests.unit.canned import BROKEN, CannedHook
 
 THROTTLED = UnreachableError(429, "TooManyRequests", "slow down", retry_after=45.0)
 
@@ -50,3 +66,31 @@ def test_the_first_look_is_soon() -> None:
 def test_no_deadline_is_never() -> None:
     assert remaining(None) == float("inf")
     assert remaining(0.0) < 0
+
+
+def test_waiting_does_not_mend_a_connection() -> None:
+    with pytest.raises(ConfigurationError):
+        Patience(30).bear(ConfigurationError("workspace_name", "is empty.", "Fill it in."))
+
+
+def test_an_error_is_borne_for_as_long_as_it_asks() -> None:
+    assert Patience(30).bear(THROTTLED) == 45.0
+    assert Patience(30).bear(NotFoundError(404, "no", "no")) == 0.0
+
+
+@pytest.mark.parametrize("problem", [KeyError("a"), TypeError("a"), ValueError("a"), AttributeError("a")])
+def test_an_answer_of_an_unexpected_shape_is_a_service_error(problem: Exception) -> None:
+    def flow() -> Flow[str]:
+        yield Pause(0.0)
+        raise problem
+
+    with pytest.raises(ServiceError, match="Unreadable"):
+        CannedHook().run(legible(flow()))
+
+
+def test_a_log_that_cannot_be_read_is_no_verdict() -> None:
+    hook = CannedHook().on("GET", "/runs/j/details", BROKEN, {"logFiles": 7})
+    tail = LogTail("j")
+    for word in ("503", "Unreadable"):
+        assert hook.run(new_lines(hook.workspace, tail, is_last=False)) == ()
+        assert word in tail.problem

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One watcher per event loop and connection: it asks for the states of all jobs of all triggers together.
+
+All jobs of one interval are due at the same moment, so that N of them cost N / 100 requests, one
+after the other; the moment is spread anew each time, with another phase in every watcher. Newcomers
+wait a second for each other, then go first. "Not now" holds everything back, and ends no wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import math
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
+from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.rest import run_history
+from airflow_provider_azureml.rest.workspace import Workspace
+from airflow_provider_azureml.triggers.gate import BACKOFF, Alone, Gate
+from airflow_provider_azureml.triggers.poll import legible
+
+GATHER = 1.0
+"""Seconds for which newcomers wait for each other, so that 5,000 of them are not 5,000 requests."""
+SPREAD = 0.1
+"""Part of the interval by which a round may be late."""
+SHORTEST, DAY = 0.001, 86_400.0
+Answer = str | AzureMLError | None
+
+
+@dataclass(eq=False)
+class Seat:
+    """One trigger's place. Its workspace is that of the first look: an edited connection moves no job."""
+
+    watcher: Watcher
+    name: str
+    interval: float
+    workspace: Workspace | None = None
+    is_new: bool = True
+    due: float = 0.0
+    answer: asyncio.Future[Answer] | None = None
+
+    async def status(self, wait: float = 0.0) -> str:
+        """The job's status at its next turn, no sooner than in `wait` seconds.
+
+        Raises ServiceError when it is not to be had, and whatever is wrong with the connection.
+        """
+        return await self.watcher.status(self, wait)
+
+
+class Watcher:
+    """Asks for all seats of one connection in one loop. Its task lives while somebody waits."""
+
+    def __init__(self, hook: AzureMLHook) -> None:
+        self.users = 0
+        self._hook = hook
+        self._loop = asyncio.get_running_loop()
+        self._phase = random.uniform(0.0, DAY)
+        self._waiting: set[Seat] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._earlier = asyncio.Event()
+        self._wakes = math.inf
+        self._gate, self._alone = Gate(), Alone(hook)
+
+    async def status(self, seat: Seat, wait: float) -> str:
+        """See `Seat.status`."""
+        answer = await self._answer(seat, self._turn(seat, wait))
+        if isinstance(answer, AzureMLError):
+            raise answer
+        if answer is not None:
+            return answer
+        workspace = seat.workspace or await self._hook.aworkspace()
+        return await self._alone.status(workspace, seat.name, seat.interval)
+
+    async def close(self) -> None:
+        """The last trigger has left."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _turn(self, seat: Seat, wait: float) -> float:
+        now = self._loop.time()
+        if seat.is_new:
+            return now + min(GATHER, seat.interval)
+        soonest = now + max(wait, SPREAD * seat.interval)
+        number = math.ceil((soonest - self._phase) / seat.interval)
+        # The same for all seats of this turn, whenever each of them takes its place.
+        dice = hash((self._phase, number)) % 1000 / 1000
+        return self._phase + seat.interval * (number + SPREAD * dice)
+
+    async def _answer(self, seat: Seat, due: float) -> Answer:
+        seat.due, seat.answer = due, self._loop.create_future()
+        self._waiting.add(seat)
+        if self._task is None or self._task.done():
+            # In a context of its own: Airflow's would send what is logged to this one trigger's task.
+            self._task = contextvars.Context().run(self._loop.create_task, self._work())
+            self._task.add_done_callback(self._stopped)
+        if max(due, self._gate.opens) < self._wakes:
+            self._earlier.set()
+        try:
+            return await seat.answer
+        finally:
+            self._waiting.discard(seat)
+
+    async def _work(self) -> None:
+        while True:
+            await self._until_due()
+            try:
+                async with self._hook.opened():
+                    while True:
+                        await self._ask_some()
+                        await self._until_due()
+            except AzureMLError as error:  # the connection or the sign-in, so it concerns everybody
+                self._hold(error)
+                self._tell(list(self._waiting), error)
+
+    async def _until_due(self) -> None:
+        while True:
+            self._earlier.clear()
+            first = min((seat.due for seat in self._waiting), default=math.inf)
+            self._wakes = max(first, self._gate.opens)
+            if self._wakes <= self._loop.time():
+                return
+            # Not `wait_for`, which may swallow a cancel before Python 3.12.
+            alarm = self._loop.call_at(min(self._wakes, self._loop.time() + DAY), self._earlier.set)
+            try:
+                await self._earlier.wait()
+            finally:
+                alarm.cancel()
+
+    async def _ask_some(self) -> None:
+        """One request about those whose turn it is; the others follow at once."""
+        workspace, seats = self._next(await self._hook.aworkspace())
+        try:
+            flow = run_history.status_batch(workspace, [seat.name for seat in seats])
+            found = await self._hook.arun(legible(flow))
+        except UnreachableError as error:
+            self._hold(error)
+            self._tell(seats, error)
+        except ServiceError as error:
+            if error.status == 401:
+                raise
+            self._tell(seats, None)
+        else:
+            self._gate.relieve()
+            for seat in seats:
+                status = found[seat.name]
+                self._tell([seat], status if isinstance(status, str) else None)
+
+    def _next(self, current: Workspace) -> tuple[Workspace, list[Seat]]:
+        """At most a batch of seats of one workspace, newcomers first."""
+        now = self._loop.time()
+        due = [s for s in self._waiting if s.due <= now or (s.is_new and s.due <= now + GATHER)]
+        due.sort(key=lambda seat: (not seat.is_new, seat.due))
+        for seat in due:
+            seat.workspace = seat.workspace or current
+        workspace = (due[0].workspace if due else None) or current
+        return workspace, [seat for seat in due if seat.workspace == workspace][: run_history.BATCH]
+
+    def _hold(self, error: AzureMLError) -> None:
+        self._gate.hold(error, min((seat.interval for seat in self._waiting), default=BACKOFF))
+
+    def _tell(self, seats: Iterable[Seat], answer: Answer) -> None:
+        for seat in seats:
+            seat.is_new = False
+            self._waiting.discard(seat)
+            if seat.answer and not seat.answer.done():
+                seat.answer.set_result(answer)
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """A mistake of ours must be seen: nobody may wait for ever."""
+        error = None if task.cancelled() else task.exception()
+        for seat in self._waiting:
+            if error and seat.answer and not seat.answer.done():
+                seat.answer.set_exception(error)
+
+
+_LOOPS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Watcher]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def watched(conn_id: str, hook: AzureMLHook, name: str, interval: float) -> AsyncIterator[Seat]:
+    """A seat at the watcher of the running loop and this connection.
+
+    The first seat's hook carries the requests out; `interval` is in seconds.
+    """
+    watchers = _LOOPS.setdefault(asyncio.get_running_loop(), {})
+    watcher = watchers.get(conn_id) or watchers.setdefault(conn_id, Watcher(hook))
+    watcher.users += 1
+    try:
+        yield Seat(watcher, name, max(interval, SHORTEST))
+    finally:
+        watcher.users -= 1
+        if not watcher.users:
+            del watchers[conn_id]
+            await watcher.close()
