@@ -118,10 +118,19 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         r"AuthorizationFailed.*?(?:object id '(?P<who>[^']+)'.*?)?action '(?P<action>[^']+)' over scope "
-        r"'(?P<scope>[^']*?/workspaces/[^/']+|[^']+)",
+        r"'(?P<scope>[^']*?/workspaces/(?P<workspace>[^/']+))",
         "ARM",
-        "The submitter {who} has no role that allows {action}, or the connection names a workspace that does "
-        "not exist (Azure answers both alike). " + _NEW_GRANT,
+        "The submitter {who} has no role on workspace {workspace} that allows {action}, or there is no "
+        "workspace of this name (Azure answers both alike). " + _NEW_GRANT,
+        "Check workspace_name and resource_group of the connection; when they are right: "
+        + _ROLE
+        + " --role '<a role with {action}>' --scope {scope}",
+    ),
+    Row(
+        r"AuthorizationFailed.*?(?:object id '(?P<who>[^']+)'.*?)?action '(?P<action>[^']+)' over scope "
+        r"'(?P<scope>[^']+)'",
+        "ARM",
+        "The submitter {who} has no role that allows {action}. " + _NEW_GRANT,
         _ROLE + " --role '<a role with {action}>' --scope {scope}",
     ),
     Row(
@@ -201,7 +210,9 @@ TABLE: tuple[Row, ...] = (
         "vault",
         "The identity {who} has no role on the Key Vault that allows {action}, or the secret's name is wrong "
         "(Azure answers both alike).",
-        _ROLE + " --role 'Key Vault Secrets User' (to write: 'Key Vault Secrets Officer') --scope {scope}",
+        "To read (to write, the role is 'Key Vault Secrets Officer'): "
+        + _ROLE
+        + " --role 'Key Vault Secrets User' --scope {scope}",
     ),
     Row(
         r"does not have secrets (?P<action>\w+) permission",

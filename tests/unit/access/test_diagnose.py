@@ -63,7 +63,7 @@ SAMPLES = [
     ("LinkedAuthorizationFailed: ... action on linked scope(s)", "ARM", "links to"),
     (LINKED, "ARM", "may not use what the job links to"),
     (ARM, "ARM", "workspaces/jobs/write"),
-    (NO_WORKSPACE_ROLE, "ARM", "a workspace that does not exist"),
+    (NO_WORKSPACE_ROLE, "ARM", "no role on workspace w that allows"),
     ("AuthorizationFailed: no more was said", "ARM", "lacks a role"),
     ("KeyBasedAuthenticationNotPermitted", "data", "refuses keys"),
     (MOUNT, "data", "no data role"),
