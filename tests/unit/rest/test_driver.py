@@ -50,7 +50,9 @@ def test_the_text_of_a_broken_connection_has_no_signature() -> None:
     def flow() -> Flow[None]:
         yield Request("GET", URL, scope=CLOUDS["public"].arm_scope)
 
-    with Driver(NoRoute(), CLOUDS["public"], retry=Retry(silences=1)) as driver:
-        with pytest.raises(UnreachableError, match=r"sig=\*\*\* \(no route\)") as caught:
-            driver.run(flow())
+    with (
+        Driver(NoRoute(), CLOUDS["public"], retry=Retry(silences=1)) as driver,
+        pytest.raises(UnreachableError, match=r"sig=\*\*\* \(no route\)") as caught,
+    ):
+        driver.run(flow())
     assert "ab%2Bc" not in str(caught.value)
