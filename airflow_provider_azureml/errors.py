@@ -83,7 +83,7 @@ class JobFailedError(AzureMLError):
     """The job ended, and not as Completed.
 
     :param name: name of the job.
-    :param status: its last status, spelled as Azure spells it.
+    :param status: its last status, spelled as Azure spells it; it has not ended when that is no end.
     :param error: Azure's reason, empty when it gave none.
     """
 
@@ -94,7 +94,8 @@ class JobFailedError(AzureMLError):
         self.error = error
 
     def __str__(self) -> str:
-        return f"Job {self.name} ended as {self.status}" + (f": {self.error}" if self.error else "")
+        verb = "ended as" if self.status in ("Completed", "Failed", "Canceled") else "is"
+        return f"Job {self.name} {verb} {self.status}" + (f": {self.error}" if self.error else "")
 
 
 class JobCanceledError(JobFailedError):

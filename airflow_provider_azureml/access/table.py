@@ -66,7 +66,7 @@ TABLE: tuple[Row, ...] = (
         "--id <client id>",
     ),
     Row(
-        r"AADSTS(90002|900023|500011)",
+        r"AADSTS(90002|900023|500011)|Unable to get authority configuration",
         "Entra",
         "Tenant or resource is not known to this cloud.",
         "Correct tenant_id and cloud of the connection: az account list --query '[].tenantId'",
@@ -84,6 +84,20 @@ TABLE: tuple[Row, ...] = (
         "Set client_id in the connection.",
     ),
     Row(
+        r"managed identity '(?P<app>[^']+)' is not assigned to workspace (?P<workspace>[\w-]+)",
+        "ARM",
+        "The job is to run as managed identity {app}, which is not attached to workspace {workspace}.",
+        "Correct the job's identity, or attach it: az ml workspace update --name {workspace} "
+        "--resource-group <group> --user-assigned-identities <all, the new one included>",
+    ),
+    Row(
+        r"Could not find datastore (?P<store>\w+) in workspace (?P<workspace>[\w-]+)",
+        "data",
+        "An input or output of the job names datastore {store}, which workspace {workspace} does not have.",
+        "Correct the name in the job's definition: az ml datastore list --workspace-name {workspace} "
+        "--resource-group <group> --query '[].name'",
+    ),
+    Row(
         r"No identity has been assigned|[Ii]dentity not found",
         "Entra",
         "The managed identity is not attached where it is used.",
@@ -97,10 +111,20 @@ TABLE: tuple[Row, ...] = (
         "Set tenant_id of the connection to: az account show --subscription <id> --query tenantId",
     ),
     Row(
-        r"LinkedAuthorizationFailed",
+        r"LinkedAuthorizationFailed(?:.*?object id '(?P<who>[^']+)'.*?linked scope\(s\) '(?P<linked>[^']+)')?",
         "ARM",
-        "The action is allowed on the resource, but not on one that it links to (an identity, a subnet).",
-        _ROLE.format(who="<submitter>") + " --role 'Managed Identity Operator' --scope <linked resource>",
+        "The submitter {who} may submit, but may not use what the job links to (an identity, a subnet): {linked}.",
+        _ROLE + " --role 'Managed Identity Operator' --scope {linked}",
+    ),
+    Row(
+        r"AuthorizationFailed.*?(?:object id '(?P<who>[^']+)'.*?)?action '(?P<action>[^']+)' over scope "
+        r"'(?P<scope>[^']*?/workspaces/(?P<workspace>[^/']+))",
+        "ARM",
+        "The submitter {who} has no role on workspace {workspace} that allows {action}, or there is no "
+        "workspace of this name (Azure answers both alike). " + _NEW_GRANT,
+        "Check workspace_name and resource_group of the connection; when they are right: "
+        + _ROLE
+        + " --role '<a role with {action}>' --scope {scope}",
     ),
     Row(
         r"AuthorizationFailed.*?(?:object id '(?P<who>[^']+)'.*?)?action '(?P<action>[^']+)' over scope "
@@ -181,10 +205,14 @@ TABLE: tuple[Row, ...] = (
         _ROLE.format(who="<submitter>") + " --role 'Storage Blob Data Contributor' --scope <account>",
     ),
     Row(
-        r"ForbiddenByRbac|Caller is not authorized to perform action on resource",
+        r"(?:ForbiddenByRbac|Caller is not authorized to perform action on resource)"
+        r"(?:.*?oid=(?P<who>[^;]+);.*?Action: '(?P<action>[^']+)'.*?Resource: '(?P<scope>[^']+)')?",
         "vault",
-        "The identity has no role on the Key Vault that allows this.",
-        _ROLE.format(who="<identity>") + " --role 'Key Vault Secrets User' --scope <vault>",
+        "The identity {who} has no role on the Key Vault that allows {action}, or the secret's name is wrong "
+        "(Azure answers both alike).",
+        "To read (to write, the role is 'Key Vault Secrets Officer'): "
+        + _ROLE
+        + " --role 'Key Vault Secrets User' --scope {scope}",
     ),
     Row(
         r"does not have secrets (?P<action>\w+) permission",

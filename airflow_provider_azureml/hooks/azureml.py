@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_azureml import connection
+from airflow_provider_azureml.access.diagnose import diagnose
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
 from airflow_provider_azureml.connection import Settings
 from airflow_provider_azureml.errors import AzureMLError
@@ -128,7 +129,8 @@ class AzureMLHook(BaseHook):
                 found = self.run(workspace_flows.get(self.workspace))
                 text += f"; workspace {self.workspace.name} is in {found.location}"
         except AzureMLError as error:
-            return False, str(error)
+            finding = diagnose(str(error))
+            return False, finding.beside(str(error)) if finding else str(error)
         return True, text
 
     async def _aload(self) -> Settings:

@@ -96,7 +96,9 @@ class AzureKeyVaultHook(AzureMLHook):
             try:
                 yield client
             except AzureError as error:
-                raise translate(error, f"{operation} in {self.vault_url}") from error
+                raise translate(
+                    error, f"{operation} in {self.vault_url} as connection '{self.azureml_conn_id}'"
+                ) from error
 
 
 def _version(item: SecretProperties) -> SecretVersion:

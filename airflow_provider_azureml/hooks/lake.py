@@ -80,7 +80,9 @@ class AzureDataLakeHook(AzureMLHook):
             try:
                 yield service.get_file_system_client(name)
             except AzureError as error:
-                raise translate(error, f"{operation} in {url}/{name}") from error
+                raise translate(
+                    error, f"{operation} in {url}/{name} as connection '{self.azureml_conn_id}'"
+                ) from error
 
 
 def _upload(client: DataLakeFileClient, data: bytes | IO[bytes], size: int, overwrite: bool) -> None:

@@ -100,8 +100,10 @@ def _read_vault(settings: Settings, mask: Callable[[str], None]) -> tuple[str, s
         try:
             found = client.get_secret(settings.credential_name)
         except AzureError as error:
-            where = f"GET {settings.credential_vault_url}/secrets/{settings.credential_name}"
-            raise translate(error, where) from error
+            where = f"{settings.credential_vault_url}/secrets/{settings.credential_name}"
+            who = settings.credential_reader_client_id
+            whose = f"the secret of connection '{settings.conn_id}', as managed identity {who}"
+            raise translate(error, f"read {whose}: GET {where}") from error
     secret = found.value or ""
     mask(secret)
     return found.properties.version or "", secret

@@ -62,6 +62,9 @@ def read_assertion(
         raise ConfigurationError(where, "holds no JSON web token.", "Mount a projected token there.")
     left = float(claims.get("exp", 0)) - clock()
     if left < _SOON:
-        message = f"{where} expired {-left:.0f} s ago; Kubernetes should have renewed it"
+        message = (
+            f"{where} expired {-left:.0f} s ago, and Kubernetes should have renewed it. "
+            "Check that the path is the projected volume's (not a copy), and the clock."
+        )
         raise DeniedError(401, "AssertionExpired", message)
     return token

@@ -70,7 +70,7 @@ class AzureMLBaseOperator(BaseOperator):
         """Do the work with Airflow's exceptions for ours, and never end green after SIGTERM."""
         from airflow_provider_azureml.operators.failure import check_access_mode, translated
 
-        with translated(self.access, self.explained):
+        with translated(self.access, self.explained, self.azureml_conn_id):
             check_access_mode(self.access)
             return self.unless_killed(work())
 

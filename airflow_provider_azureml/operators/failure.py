@@ -39,14 +39,23 @@ def is_final(error: AzureMLError) -> bool:
 
 
 @contextmanager
-def translated(access: str, explained: Callable[[str], str]) -> Iterator[None]:
+def translated(access: str, explained: Callable[[str], str], conn_id: str = "") -> Iterator[None]:
     """Raise Airflow's exceptions for ours, with the cause and the mend where access was refused.
 
     :param explained: the text of an error with its cause and mend, where they are known.
+    :param conn_id: the connection that Azure's refusals are about; they do not name it.
     """
     try:
         yield
     except AzureMLError as error:
-        text = str(error) if access == "off" else explained(str(error))
+        text = _named(error, conn_id)
+        text = text if access == "off" else explained(text)
         kind = AirflowFailException if is_final(error) else AirflowException
         raise kind(text) from error
+
+
+def _named(error: AzureMLError, conn_id: str) -> str:
+    """The error's text, with the connection that acted where the text does not name it."""
+    text = str(error)
+    wanted = conn_id and isinstance(error, ServiceError) and f"connection '{conn_id}'" not in text
+    return f"As connection '{conn_id}': {text}" if wanted else text

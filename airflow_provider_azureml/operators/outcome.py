@@ -11,6 +11,7 @@ from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest import run_history
 from airflow_provider_azureml.rest.flow import Flow
+from airflow_provider_azureml.rest.intent import CANCEL_TAG, has_cancel_intent
 from airflow_provider_azureml.rest.job import CANCELED, COMPLETED, FAILED, Job, Result
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.job import ERROR, TIMEOUT
@@ -27,8 +28,16 @@ def result_of(hook: AzureMLHook, job: Job) -> dict[str, Any]:
         cause = hook.run(root_cause(hook.workspace, job))
     except ServiceError as error:
         cause = f"(Azure's reason is not to be had: {error})"
-    kind = JobCanceledError if job.status == CANCELED else JobFailedError
-    raise kind(job.name, job.status, cause)
+    if job.status == CANCELED:
+        raise JobCanceledError(job.name, job.status, " ".join(filter(None, [cause, _canceled_by(job)])))
+    raise JobFailedError(job.name, job.status, cause)
+
+
+def _canceled_by(job: Job) -> str:
+    """Who ended it, as far as we know, and what to do: Azure does not say who cancelled."""
+    if has_cancel_intent(job):
+        return f"Airflow asked for its end ({job.tags[CANCEL_TAG]})."
+    return "It was cancelled outside of Airflow (Studio, CLI, or a policy). Clear the task to run a new job."
 
 
 def _metrics(hook: AzureMLHook, job: Job) -> dict[str, float]:
@@ -58,5 +67,6 @@ def conclude(hook: AzureMLHook, event: Mapping[str, Any]) -> dict[str, Any]:
     job = hook.run(job_flows.get(hook.workspace, name))
     if event["reason"] == TIMEOUT and job.status != COMPLETED:
         cancel = f"cancelling failed: {event['error']}" if event["error"] else "its end was asked for"
-        raise JobFailedError(name, job.status, f"the task's deadline has passed, and {cancel}")
+        mend = "Raise timeout (or execution_timeout) when the job needs longer."
+        raise JobFailedError(name, job.status, f"the task's deadline has passed, and {cancel}. {mend}")
     return result_of(hook, job)

@@ -18,6 +18,7 @@ from airflow_provider_azureml.rest.flow import TRANSIENT
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, ClientAuthenticationError
 
+_REFUSED = ("Caller: ", "Action: ", "Resource: ")
 _AADSTS = re.compile(r"AADSTS\d+")
 
 
@@ -35,12 +36,24 @@ def translate(error: AzureError, operation: str = "") -> ServiceError:
     code = getattr(error, "error_code", None) or getattr(error.error, "code", None) or error.reason
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
     text = getattr(error.error, "message", None) or error.message
-    return kind(status, str(code), _first_line(text), headers.get("x-ms-request-id") or "", operation)
+    return kind(status, str(code), _told(text), headers.get("x-ms-request-id") or "", operation)
 
 
-def _first_line(message: object) -> str:
-    """Storage appends lines with the request id, the time and the code, which stand elsewhere."""
-    return str(message).partition("\n")[0].strip()
+def _told(message: object) -> str:
+    """The first line, and from the others who was refused what.
+
+    Storage appends lines with the request id, the time and the code, which stand elsewhere; Key Vault
+    appends the caller, the action and the resource, which stand nowhere else.
+    """
+    lines = [line.strip() for line in str(message).splitlines()] or [""]
+    return " ".join([lines[0], *(line for line in lines[1:] if line.startswith(_REFUSED))])
+
+
+def _had_no_answer(error: BaseException) -> bool:
+    """azure-identity turns a broken connection into the error of a refusal; its cause tells them apart."""
+    from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+
+    return isinstance(error.__cause__, ServiceRequestError | ServiceResponseError)
 
 
 def sign_in_error(error: ClientAuthenticationError, operation: str = "") -> ServiceError:
@@ -50,4 +63,6 @@ def sign_in_error(error: ClientAuthenticationError, operation: str = "") -> Serv
     status = getattr(error.response, "status_code", None)
     if found is None and isinstance(status, int) and status in TRANSIENT:
         return UnreachableError(status, "SignIn", message, "", operation)
+    if found is None and _had_no_answer(error):
+        return UnreachableError(0, "NoAnswer", f"Sign-in had no answer. {message}", "", operation)
     return DeniedError(401, found.group() if found else type(error).__name__, message, "", operation)

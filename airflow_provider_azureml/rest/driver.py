@@ -18,6 +18,7 @@ from airflow_provider_azureml.errors import ServiceError, UnreachableError
 from airflow_provider_azureml.rest.azure_error import sign_in_error
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
 from airflow_provider_azureml.rest.retry import Call, Failure, Outcome, Retry, Rules, resilient
+from airflow_provider_azureml.rest.signature import redact_logs, without_signatures
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -227,6 +228,7 @@ class AsyncDriver:
 def _sync_client() -> Any:
     from azure.core import PipelineClient
 
+    redact_logs()
     return PipelineClient("", policies=[])
 
 
@@ -246,11 +248,11 @@ def _failure(call: Call, error: Any) -> Failure:
     from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
     if isinstance(error, ClientAuthenticationError):
-        refused: ServiceError = sign_in_error(error, call.request.operation)
+        refused: ServiceError = sign_in_error(error, f"sign-in before {call.request.operation}")
         if not isinstance(refused, UnreachableError):
             raise refused from error
-        return Failure(str(refused), sent=False)
-    return Failure(str(error.message), sent=not isinstance(error, ServiceRequestError))
+        return Failure(refused.message, sent=False)
+    return Failure(without_signatures(str(error.message)), sent=not isinstance(error, ServiceRequestError))
 
 
 def _trace(call: Call, outcome: Outcome, began: float) -> None:

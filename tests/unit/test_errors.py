@@ -34,6 +34,7 @@ def test_the_tree_is_small_has_one_root_and_is_drawn_at_the_top() -> None:
         (ServiceError(0, "NoAnswer", "silence"), "0 NoAnswer: silence"),
         (JobFailedError("a-0", "Failed", "exit 2"), "Job a-0 ended as Failed: exit 2"),
         (JobCanceledError("a-0", "Canceled"), "Job a-0 ended as Canceled"),
+        (JobFailedError("a-0", "CancelRequested", "too late"), "Job a-0 is CancelRequested: too late"),
     ],
 )
 def test_an_error_reads_as_one_sentence(error: AzureMLError, text: str) -> None:

@@ -12,6 +12,24 @@ ARM = (
     "'Microsoft.MachineLearningServices/workspaces/jobs/write' over scope '/subscriptions/s/x' or the scope is "
     "invalid. If access was recently granted, please refresh your credentials."
 )
+NO_WORKSPACE_ROLE = (
+    "403 AuthorizationFailed: The client 'c' with object id 'o-1' does not have authorization to perform action "
+    "'Microsoft.MachineLearningServices/workspaces/environments/versions/write' over scope "
+    "'/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/environments/e/"
+    "versions/1' or the scope is invalid."
+)
+LINKED = (
+    "403 LinkedAuthorizationFailed: The client 'c' with object id 'o-1' has permission to perform action "
+    "'Microsoft.MachineLearningServices/workspaces/jobs/write' on scope '/subscriptions/s/w'; however, it does not "
+    "have permission to perform action(s) 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the "
+    "linked scope(s) '/subscriptions/s/run-prep' (respectively) or the linked scope(s) are invalid."
+)
+VAULT = (
+    "403 Forbidden: Caller is not authorized to perform action on resource. Caller: appid=a-1;oid=o-1;iss=i "
+    "Action: 'Microsoft.KeyVault/vaults/secrets/getSecret/action' "
+    "Resource: '/subscriptions/s/resourcegroups/g/providers/microsoft.keyvault/vaults/v/secrets/n'"
+)
+DETACHED = "400 UserError: The managed identity 'id-1' is not assigned to workspace nightly. Assign it."
 MOUNT = (
     "Failed to mount URI azureml://datastores/raw/paths/x at mount point INPUT_data\n"
     "Error Code: ScriptExecution.StreamAccess.Authentication\n"
@@ -28,11 +46,24 @@ SAMPLES = [
     ("AADSTS700027: signature", "Entra", "signature"),
     ("AADSTS90002: Tenant not found", "Entra", "not known to this cloud"),
     ("AADSTS53003: blocked", "Entra", "Conditional Access"),
+    (
+        "Authentication failed: Unable to get authority configuration for x",
+        "Entra",
+        "not known to this cloud",
+    ),
+    (DETACHED, "ARM", "not attached to workspace nightly"),
+    (
+        "Could not find datastore rawx in workspace nightly. (DatastoreNotFound)",
+        "data",
+        "names datastore rawx",
+    ),
     ("Multiple user assigned identities exist, please specify", "Entra", "several"),
     ("Identity not found", "Entra", "not attached"),
     ("InvalidAuthenticationTokenTenant", "Entra", "another tenant"),
     ("LinkedAuthorizationFailed: ... action on linked scope(s)", "ARM", "links to"),
+    (LINKED, "ARM", "may not use what the job links to"),
     (ARM, "ARM", "workspaces/jobs/write"),
+    (NO_WORKSPACE_ROLE, "ARM", "no role on workspace w that allows"),
     ("AuthorizationFailed: no more was said", "ARM", "lacks a role"),
     ("KeyBasedAuthenticationNotPermitted", "data", "refuses keys"),
     (MOUNT, "data", "no data role"),
@@ -51,6 +82,11 @@ SAMPLES = [
     ("OSError: [Errno 30] Read-only file system: 'x'", "data", "read-only"),
     ("You don't have permission to alter this storage account", "data", "upload"),
     ("ForbiddenByRbac", "vault", "no role on the Key Vault"),
+    (
+        VAULT,
+        "vault",
+        "o-1 has no role on the Key Vault that allows Microsoft.KeyVault/vaults/secrets/getSecret",
+    ),
     ("The user does not have secrets get permission on key vault", "vault", "access policies"),
     ("Client address is not authorized and caller is not a trusted service", "vault", "firewall"),
     ("Operation get is not allowed on a disabled secret", "vault", "disabled"),
@@ -83,6 +119,24 @@ def test_the_mend_names_who_what_and_where_when_the_text_does() -> None:
     assert finding is not None
     assert "--assignee o-1" in finding.mend
     assert "--scope /subscriptions/s/x" in finding.mend
+
+
+@pytest.mark.parametrize(
+    "text, end",
+    [
+        (
+            NO_WORKSPACE_ROLE,
+            "--scope /subscriptions/s/resourceGroups/g/providers/"
+            "Microsoft.MachineLearningServices/workspaces/w",
+        ),
+        (LINKED, "--assignee o-1 --role 'Managed Identity Operator' --scope /subscriptions/s/run-prep"),
+        (VAULT, "--scope /subscriptions/s/resourcegroups/g/providers/microsoft.keyvault/vaults/v/secrets/n"),
+    ],
+)
+def test_the_mend_grants_where_a_grant_belongs(text: str, end: str) -> None:
+    finding = diagnose(text)
+    assert finding is not None
+    assert finding.mend.endswith(end)
 
 
 def test_the_mend_names_the_run_identity_and_the_datastore() -> None:

@@ -68,6 +68,21 @@ def test_with_access_off_the_error_stands_alone() -> None:
     assert str(caught.value) == str(MOUNT)
 
 
+def test_a_refusal_names_the_connection_that_was_refused() -> None:
+    with pytest.raises(AirflowException) as caught, translated("off", asked_never, "aml"):
+        raise DeniedError(403, "AuthorizationFailed", "no")
+    assert str(caught.value) == "As connection 'aml': 403 AuthorizationFailed: no"
+
+
+@pytest.mark.parametrize(
+    "error", [MOUNT, DeniedError(401, "AssertionExpired", "connection 'aml', file 'f' expired")]
+)
+def test_the_connection_is_named_once_and_only_where_it_matters(error: AzureMLError) -> None:
+    with pytest.raises(AirflowException) as caught, translated("off", asked_never, "aml"):
+        raise error
+    assert str(caught.value) == str(error)
+
+
 def test_errors_that_are_not_ours_pass_as_they_are() -> None:
     with pytest.raises(ZeroDivisionError), translated("explain", asked_never):
         _ = 1 / 0

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_azureml.errors import JobCanceledError, JobFailedError, UnreachableError
 from airflow_provider_azureml.operators.outcome import conclude, result_of, root_cause
+from airflow_provider_azureml.rest.intent import CANCEL_TAG
 from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
 from tests.unit.canned import BROKEN, DENIED, CannedHook, arm_job
@@ -50,6 +51,20 @@ def test_a_job_that_did_not_complete_is_an_error_with_azures_reason(status: str,
     with pytest.raises(JobFailedError, match=f"j ended as {status}: exited with status code 1") as caught:
         conclude(azure(status), event(ENDED))
     assert type(caught.value) is kind
+
+
+def test_a_job_that_was_cancelled_elsewhere_says_so_and_what_to_do() -> None:
+    hook = azure("Canceled").on("GET", "/runs/j/details", {})
+    with pytest.raises(
+        JobCanceledError, match=r"j ended as Canceled: It was cancelled outside .* Clear the task"
+    ):
+        conclude(hook, event(ENDED))
+
+
+def test_a_job_that_airflow_cancelled_is_not_blamed_on_others() -> None:
+    job = Job("j", "Canceled", "Command", tags={CANCEL_TAG: "deadline"})
+    with pytest.raises(JobCanceledError, match=r"Airflow asked for its end \(deadline\)"):
+        result_of(azure("Canceled"), job)
 
 
 def test_a_failure_stays_a_failure_when_its_reason_is_not_to_be_had() -> None:

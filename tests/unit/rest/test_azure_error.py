@@ -10,6 +10,7 @@ from azure.core.exceptions import (
     HttpResponseError,
     ResourceExistsError,
     ServiceRequestError,
+    ServiceResponseError,
 )
 
 from airflow_provider_azureml.errors import DeniedError, NotFoundError, ServiceError, UnreachableError
@@ -47,6 +48,28 @@ def test_azures_errors_become_ours_with_code_and_text(
     assert type(ours) is kind
     assert (ours.status, ours.code, ours.operation) == (status, code, "GET x")
     assert ours.message
+
+
+@pytest.mark.parametrize("cause", [ServiceRequestError("no route"), ServiceResponseError("cut off")])
+def test_a_sign_in_without_an_answer_is_no_refusal(cause: AzureError) -> None:
+    """azure-identity raises a broken connection to Entra as a ClientAuthenticationError."""
+    error = ClientAuthenticationError("Authentication failed: no route")
+    error.__cause__ = cause
+    ours = translate(error, "sign in")
+    assert type(ours) is UnreachableError
+    assert ours.message == "Sign-in had no answer. Authentication failed: no route"
+
+
+def test_a_refusal_that_came_with_an_answer_stays_one() -> None:
+    error = ClientAuthenticationError("Authentication failed: Unable to get authority configuration")
+    error.__cause__ = ValueError("Unable to get authority configuration")
+    assert type(translate(error)) is DeniedError
+
+
+def test_of_many_lines_the_first_and_who_was_refused_what_are_kept() -> None:
+    text = "Caller is not authorized.\r\nPlease wait.\r\nCaller: oid=o\r\nAction: 'a'\r\nResource: 'r'\r\nTime: now"
+    error = HttpResponseError(text, response=response(403))
+    assert translate(error).message == "Caller is not authorized. Caller: oid=o Action: 'a' Resource: 'r'"
 
 
 def test_the_request_id_is_kept_for_microsofts_support() -> None:

@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ServiceRequestError
+
 from airflow_provider_azureml.connection import CLOUDS
-from airflow_provider_azureml.rest.driver import _Session
-from airflow_provider_azureml.rest.flow import Request
+from airflow_provider_azureml.errors import UnreachableError
+from airflow_provider_azureml.rest.driver import Driver, _Session
+from airflow_provider_azureml.rest.flow import Flow, Request
+from airflow_provider_azureml.rest.retry import Retry
 
 URL = "https://management.azure.com/x"
 
@@ -31,3 +37,22 @@ def test_each_secret_is_masked_once_because_masking_costs_a_message() -> None:
     for _ in range(3):
         session.build(Request("GET", URL + "?sig=a%2Bb"), "token", "")
     assert masked == ["a+b", "token"]
+
+
+class NoRoute:
+    """A credential whose network is down, and which says so with the whole address."""
+
+    def get_token(self, *scopes: str) -> AccessToken:
+        raise ServiceRequestError("Max retries exceeded with url: /c/x?sp=r&sig=ab%2Bc (no route)")
+
+
+def test_the_text_of_a_broken_connection_has_no_signature() -> None:
+    def flow() -> Flow[None]:
+        yield Request("GET", URL, scope=CLOUDS["public"].arm_scope)
+
+    with (
+        Driver(NoRoute(), CLOUDS["public"], retry=Retry(silences=1)) as driver,
+        pytest.raises(UnreachableError, match=r"sig=\*\*\* \(no route\)") as caught,
+    ):
+        driver.run(flow())
+    assert "ab%2Bc" not in str(caught.value)
