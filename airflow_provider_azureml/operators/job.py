@@ -6,6 +6,7 @@ What it does stands in `submission.py`, which is loaded by the task and not by t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +16,9 @@ from airflow_provider_azureml.operators.base import AzureMLBaseOperator
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.access.diagnose import Finding
+
+_AZURE_EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+"""Jinja would take the two braces of `${{inputs.x}}` for its own."""
 
 
 class AzureMLRunJobOperator(AzureMLBaseOperator):
@@ -98,9 +102,15 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
 
         return self.guarded(lambda: self.perform(context, settled_number(event)))
 
+    def render_template(self, content: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """Render as Airflow does, but leave Azure ML's own `${{inputs.x}}` to Azure ML."""
+        if isinstance(content, str):
+            content = _AZURE_EXPRESSION.sub(r"{% raw %}\g<0>{% endraw %}", content)
+        return super().render_template(content, context, *args, **kwargs)
+
     def definition(self) -> str | Path | Mapping[str, Any]:
         """The job definition; a relative path starts at the folder of the DAG's file."""
-        if isinstance(self.job, Mapping) or self.dag is None:
+        if isinstance(self.job, Mapping) or not self.has_dag():
             return self.job
         return Path(self.dag.fileloc).parent / self.job
 

@@ -151,3 +151,23 @@ def test_no_second_job_is_started_beside_one_that_would_not_end(context, reason:
     with pytest.raises(AirflowException, match="no second job is started beside it"):
         operator(hook).resume_settled(context, event)
     assert hook.requests == []
+
+
+def test_azures_own_expressions_pass_through_the_rendering_and_airflows_are_rendered() -> None:
+    job = {
+        "command": "python main.py --data ${{inputs.data}} --out ${{ outputs.model }} --day {{ ds }}",
+        "inputs": {"data": {"path": "azureml://datastores/raw/paths/{{ ds }}"}},
+    }
+    made = operator(job=job, inputs={"rate": "{{ ds }}"})
+    with DAG(dag_id="d", schedule=None) as dag:
+        dag.add_task(made)
+    made.render_template_fields({"ds": "2026-01-02"})
+    assert made.job == {
+        "command": "python main.py --data ${{inputs.data}} --out ${{ outputs.model }} --day 2026-01-02",
+        "inputs": {"data": {"path": "azureml://datastores/raw/paths/2026-01-02"}},
+    }
+    assert made.inputs == {"rate": "2026-01-02"}
+
+
+def test_a_path_outside_of_a_dag_is_taken_as_it_is() -> None:
+    assert operator(job="jobs/train.yml").definition() == "jobs/train.yml"
