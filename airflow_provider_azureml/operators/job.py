@@ -17,8 +17,8 @@ from airflow_provider_azureml.operators.base import AzureMLBaseOperator
 if TYPE_CHECKING:
     from airflow_provider_azureml.access.diagnose import Finding
 
-_AZURE_EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
-"""Jinja would take the two braces of `${{inputs.x}}` for its own."""
+_RAW_OR_AZURE = re.compile(r"(\{%-?\s*raw\b.*?\bendraw\s*-?%\})|\$\{\{.*?\}\}", re.DOTALL)
+"""Jinja would take the two braces of `${{inputs.x}}` for its own; a `raw` block is safe already."""
 
 
 class AzureMLRunJobOperator(AzureMLBaseOperator):
@@ -105,7 +105,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
     def render_template(self, content: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
         """Render as Airflow does, but leave Azure ML's own `${{inputs.x}}` to Azure ML."""
         if isinstance(content, str):
-            content = _AZURE_EXPRESSION.sub(r"{% raw %}\g<0>{% endraw %}", content)
+            content = _RAW_OR_AZURE.sub(_shielded, content)
         return super().render_template(content, context, *args, **kwargs)
 
     def definition(self) -> str | Path | Mapping[str, Any]:
@@ -131,3 +131,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
 
             self.guarded(Submission(self, context).cancel_after_trigger_failure)
         return super().resume_execution(next_method, next_kwargs, context)
+
+
+def _shielded(found: re.Match[str]) -> str:
+    return found[0] if found[1] else f"{{% raw %}}{found[0]}{{% endraw %}}"

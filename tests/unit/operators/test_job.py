@@ -171,3 +171,11 @@ def test_azures_own_expressions_pass_through_the_rendering_and_airflows_are_rend
 
 def test_a_path_outside_of_a_dag_is_taken_as_it_is() -> None:
     assert operator(job="jobs/train.yml").definition() == "jobs/train.yml"
+
+
+def test_an_expression_that_the_author_has_shielded_is_left_alone() -> None:
+    made = operator(job={"command": "{% raw %}echo ${{inputs.a}}{% endraw %} ${{inputs.b}} {{ ds }}"})
+    with DAG(dag_id="d", schedule=None) as dag:
+        dag.add_task(made)
+    made.render_template_fields({"ds": "2026-01-02"})
+    assert made.job == {"command": "echo ${{inputs.a}} ${{inputs.b}} 2026-01-02"}
