@@ -14,7 +14,6 @@ Json = dict[str, Any]
 PROVIDER = "Microsoft.MachineLearningServices"
 #: Prefix of every action of the service.
 ACTION = f"{PROVIDER}/workspaces"
-IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 

@@ -187,10 +187,6 @@ def missing_header(name: str) -> AzureError:
     return refuse("MissingRequiredHeader", HeaderName=name)
 
 
-def missing_query(name: str) -> AzureError:
-    return refuse("MissingRequiredQueryParameter", QueryParameterName=name)
-
-
 def request_id(request: Request) -> str:
     """One id for all that is said about a request."""
     return str(request.scope.setdefault("x-ms-request-id", str(uuid.uuid4())))
