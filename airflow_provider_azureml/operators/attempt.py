@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_provider_azureml.compat import configured
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, NotFoundError, ServiceError
-from airflow_provider_azureml.naming import attempt_name, job_base
+from airflow_provider_azureml.hooks.deployment import deployment_id
+from airflow_provider_azureml.naming import DEPLOYMENT, OWNER, attempt_name, job_base
 from airflow_provider_azureml.operators.resolve import Attempt, Me
 from airflow_provider_azureml.rest import intent, run_history
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.job import Job
+from airflow_provider_azureml.rest.timestamp import moment
 from airflow_provider_azureml.rest.workspace import Workspace
-from airflow_provider_azureml.triggers.job import OWNER
 
 TRY, EPOCH, BEGAN = "airflow.try", "airflow.epoch", "airflow.began"
 FINGERPRINT = "airflow.fingerprint"
@@ -44,7 +44,7 @@ class Claim:
         base = job_base(deployment_id(), map_index=ti.map_index, **place)
         began = ti.start_date or datetime.now(timezone.utc)
         me = Me(ti.try_number, ti.max_tries or 0, began, fingerprint)
-        marks = {OWNER: base, FINGERPRINT: fingerprint, "airflow.deployment": deployment_id()}
+        marks = {OWNER: base, FINGERPRINT: fingerprint, DEPLOYMENT: deployment_id()}
         marks["airflow.map_index"] = str(ti.map_index)
         return cls(base, me, marks | {f"airflow.{name}": value for name, value in place.items()})
 
@@ -56,18 +56,6 @@ class Claim:
     def fence(self) -> dict[str, str]:
         """What goes where no later PUT can change it: a zombie's PUT is then refused, not obeyed."""
         return {TRY: str(self.me.try_number), EPOCH: str(self.me.epoch), BEGAN: self.me.began.isoformat()}
-
-
-def deployment_id() -> str:
-    """The name of this Airflow among all that use the same workspace.
-
-    :raises ConfigurationError: it is not set; two Airflows would take each other's jobs for their own.
-    """
-    value = configured("azureml", "deployment_id")
-    if not value:
-        mend = "Set AIRFLOW__AZUREML__DEPLOYMENT_ID to a short name that no other Airflow uses."
-        raise ConfigurationError("[azureml] deployment_id", "is missing.", mend)
-    return value
 
 
 def attempt_of(job: Job, claim: Claim, number: int) -> Attempt:
@@ -84,25 +72,16 @@ def attempt_of(job: Job, claim: Claim, number: int) -> Attempt:
         status=job.status,
         try_number=int(marks[TRY]),
         epoch=int(marks.get(EPOCH, "-1")),
-        created=_moment(job.created_at, marks.get(BEGAN, "")),
+        created=_created(job),
         fingerprint=marks.get(FINGERPRINT, ""),
         cancel_intent=intent.has_cancel_intent(job),
     )
 
 
-def _moment(created: str, began: str) -> datetime:
+def _created(job: Job) -> datetime:
     """When the job was made, by Azure's clock; when its try began, where Azure does not say."""
-    text = created or began
-    moment = datetime.fromisoformat(_trimmed(text)) if text else datetime.fromtimestamp(0, timezone.utc)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _trimmed(text: str) -> str:
-    """Azure writes up to seven digits of a second and a `Z`, which Python 3.10 does not read."""
-    head, dot, tail = text.replace("Z", "+00:00").partition(".")
-    digits = "".join(c for c in tail.partition("+")[0] if c.isdigit())
-    zone = tail[len(digits) :]
-    return f"{head}.{digits[:6]:0<6}{zone}" if dot else head
+    told = moment(job.created_at) or moment(job.properties.get(BEGAN, ""))
+    return told or datetime.fromtimestamp(0, timezone.utc)
 
 
 def highest(workspace: Workspace, claim: Claim) -> Flow[tuple[int, Job] | None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_azureml.errors import AzureMLError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.naming import OWNER
 from airflow_provider_azureml.rest import intent
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.job import Job, is_terminal
@@ -19,8 +20,6 @@ from airflow_provider_azureml.triggers.log import LogTail
 from airflow_provider_azureml.triggers.poll import Patience, new_lines, remaining
 from airflow_provider_azureml.triggers.watcher import Seat, watched
 
-OWNER = "airflow.owner"
-"""Property of a job: the name base of the task instance that it belongs to."""
 ENDED, TIMEOUT, ERROR = "ended", "timeout", "error"
 """Why an event was fired."""
 
