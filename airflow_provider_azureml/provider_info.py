@@ -36,6 +36,7 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_connection_type()],
         "extra-links": [f"{PACKAGE}.links.AzureMLStudioLink"],
         "config": {"azureml": _config()},
+        "cli": [f"{PACKAGE}.cli.airflow_group.get_commands"],
     }
 
 
