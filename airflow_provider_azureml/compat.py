@@ -58,9 +58,11 @@ __all__ = [
     "TaskState",
     "TriggerEvent",
     "aget_connection",
+    "database_address",
     "mask_secret",
     "task_states",
     "task_states_from_database",
+    "use_database",
     "xcom_value",
 ]
 
@@ -215,6 +217,14 @@ def use_database() -> None:
     Airflow 3's own `airflow connections` says it in the same way; 2.11 always looks there.
     """
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+
+
+def database_address() -> str:
+    """Which metadata database this process has, for a person; without user and password."""
+    from airflow import settings
+
+    url = settings.engine.url
+    return f"{url.get_backend_name()}://{url.host or ''}/{url.database or ''}"
 
 
 def _word(state: Any) -> str:

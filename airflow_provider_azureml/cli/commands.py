@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from airflow_provider_azureml.cli import reap
 from airflow_provider_azureml.cli.command import Command
 
 GROUPS: dict[str, str] = {}
 """Help of the first words that have further words below them."""
-COMMANDS: tuple[Command, ...] = ()
+COMMANDS: tuple[Command, ...] = (reap.COMMAND,)

@@ -68,6 +68,7 @@ class Tally:
     :param checked: living jobs of this deployment.
     :param due: those that nobody answers for.
     :param cancelled: those of them that Azure was asked to cancel (none in a dry run).
+    :param ended: those of them that had ended by the time of the cancel.
     :param failed: those of them that Azure did not accept the cancel of.
     :param left: those that have a task, or are none of our business.
     :param unknown: those about which Airflow did not answer; they are left, too.
@@ -76,6 +77,7 @@ class Tally:
     checked: int = 0
     due: int = 0
     cancelled: int = 0
+    ended: int = 0
     failed: int = 0
     left: int = 0
     unknown: int = 0
@@ -87,6 +89,7 @@ class Tally:
         self.left += seen.verdict is Verdict.LEAVE
         self.unknown += seen.verdict is Verdict.UNKNOWN
         self.cancelled += seen.outcome == CANCELLED
+        self.ended += seen.outcome == ENDED
         self.failed += seen.outcome.startswith(FAILED)
 
     def to_dict(self) -> dict[str, int]:
@@ -96,7 +99,7 @@ class Tally:
     def sentence(self) -> str:
         """The record for a person."""
         left = f"{self.left} left, {self.unknown} unknown and left"
-        done = f"{self.cancelled} cancelled, {self.failed} failed to be cancelled"
+        done = f"{self.cancelled} cancelled, {self.ended} ended, {self.failed} failed to be cancelled"
         return f"{self.checked} living jobs: {self.due} without a task ({done}), {left}."
 
 

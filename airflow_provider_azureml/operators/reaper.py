@@ -20,8 +20,8 @@ class AzureMLReaperOperator(AzureMLBaseOperator):
     was allowed to outlive its task (`wait_for_completion=False`, `cancel_on_kill=False`), and while it is
     new. Cancelling is marked on the job (`airflow.cancel: reaped`). A second pass finds nothing to do.
 
-    The result (XCom) is `{"dry_run", "checked", "due", "cancelled", "failed", "left", "unknown"}`, counts of
-    jobs. The task fails when a job could not be cancelled, after it has tried all of them.
+    The result (XCom) is `{"dry_run", "checked", "due", "cancelled", "ended", "failed", "left", "unknown"}`, counts
+    of jobs. The task fails when a job could not be cancelled, after it has tried all of them.
 
     :param azureml_conn_id: the connection to look and to cancel with; one workspace per task.
     :param dry_run: True (default) only says in the log what would be cancelled.
