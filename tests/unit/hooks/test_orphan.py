@@ -45,7 +45,17 @@ def test_a_job_whose_task_is_over_is_cancelled(state: str) -> None:
 
 @pytest.mark.parametrize(
     "state",
-    ["", "scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule", "?"],
+    [
+        "",
+        "scheduled",
+        "queued",
+        "running",
+        "restarting",
+        "deferred",
+        "up_for_retry",
+        "up_for_reschedule",
+        "?",
+    ],
 )
 def test_a_job_whose_task_may_still_run_is_left(state: str) -> None:
     """Also one that was cleared and whose new try has not begun: that try cancels what is older itself."""
@@ -119,7 +129,9 @@ def test_a_job_whose_marks_do_not_fit_together_is_never_touched(
 
 def test_a_job_of_another_name_with_copied_marks_is_never_touched() -> None:
     """A clone in Studio takes the properties along."""
-    assert decide(GONE, made(name="clever_sky_42")).reason == "its marks do not match: it is not ours to cancel"
+    assert (
+        decide(GONE, made(name="clever_sky_42")).reason == "its marks do not match: it is not ours to cancel"
+    )
 
 
 @pytest.mark.parametrize("index", [-1, 0, 12])

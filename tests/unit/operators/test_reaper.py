@@ -23,5 +23,9 @@ def test_every_template_field_is_an_attribute() -> None:
 
 def test_every_documented_parameter_exists() -> None:
     own = set(inspect.signature(AzureMLReaperOperator.__init__).parameters)
-    named = {line.split(":")[1][6:] for line in (AzureMLReaperOperator.__doc__ or "").splitlines() if ":param" in line}
+    named = {
+        line.split(":")[1][6:]
+        for line in (AzureMLReaperOperator.__doc__ or "").splitlines()
+        if ":param" in line
+    }
     assert named <= own
