@@ -29,6 +29,9 @@ PUBLIC = "public"
 ANY_CALLER = "any-caller"
 
 
+#: Where the request path leaves the name of the surface that was asked, in the request's scope.
+COMPONENT = "azure_sandbox.component"
+
 #: Bytes of a JSON document; what Azure Resource Manager takes, and here everybody.
 _LARGEST_DOCUMENT = 4 << 20
 
@@ -188,6 +191,11 @@ class Operation:
         return Need(self.action, call.path)
 
 
+def component_of(request: Request) -> str:
+    """Whose clock a request is judged by: the name of the surface that it asks."""
+    return str(request.scope.get(COMPONENT, ""))
+
+
 def bearer_for(
     *audiences: str, unauthorized: Callable[[str], AzureError]
 ) -> Callable[[Cloud, Request], Caller]:
@@ -202,7 +210,7 @@ def bearer_for(
         if scheme.lower() != "bearer" or not token:
             raise unauthorized("missing")
         try:
-            claims = cloud.entra.verify(token, cloud.clock.time())
+            claims = cloud.entra.verify(token, cloud.clock.time_of(component_of(request)))
         except InvalidToken as error:
             raise unauthorized(str(error)) from None
         if str(claims.get("aud", "")).rstrip("/") not in accepted:
