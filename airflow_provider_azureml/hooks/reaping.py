@@ -27,7 +27,6 @@ from airflow_provider_azureml.hooks.orphan import (
 )
 from airflow_provider_azureml.naming import OWNER
 from airflow_provider_azureml.rest import intent
-from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.rest.living import Living, living
 
@@ -103,7 +102,7 @@ class Tally:
         return f"{self.checked} living jobs: {self.due} without a task ({done}), {left}."
 
 
-CANCELLED, ENDED, FAILED = "cancelled", "it has ended by itself", "not cancelled: "
+CANCELLED, ENDED, FAILED = "cancelled", "it has ended meanwhile", "not cancelled: "
 
 
 @dataclass
@@ -169,16 +168,18 @@ class Reaper:
 
     def _cancel(self, name: str, owner: str) -> str:
         """Cancel, provided that it still lives and is the owner's; returns what came of it."""
+
+        def allowed(job: Job) -> bool:
+            return intent.may_cancel(job, owner)
+
         try:
-            job = self.hook.run(job_flows.find(self.hook.workspace, name))
-            if job is None or job.is_terminal or job.properties.get(OWNER) != owner:
-                return ENDED
-            problem = self.hook.run(intent.cancel(self.hook.workspace, job, REASON))
+            ending = self.hook.run(intent.end(self.hook.workspace, name, REASON, allowed))
         except AzureMLError as error:
             return f"{FAILED}{error}"
-        if problem:
-            self.hook.log.warning("Job %s could not be marked as cancelled by Airflow: %s", name, problem)
-        return CANCELLED
+        if ending.untraced:
+            problem = "Job %s could not be marked as cancelled by Airflow: %s"
+            self.hook.log.warning(problem, name, ending.untraced)
+        return CANCELLED if ending.asked else ENDED
 
 
 def _state(answer: Answer) -> str:

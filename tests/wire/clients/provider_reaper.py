@@ -26,7 +26,6 @@ from airflow.utils.session import create_session
 from airflow_provider_azureml.cli.console import main as command_line
 from airflow_provider_azureml.compat import BaseOperator, TaskDeferred
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
-from airflow_provider_azureml.naming import DETACHED
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.reaper import AzureMLReaperOperator
 from airflow_provider_azureml.rest import intent
@@ -71,10 +70,11 @@ def known(dag: Any) -> None:
         dag.sync_to_db()
 
 
-def submit(run_id: str, map_index: int, dag_id: str = "work", **properties: str) -> str:
+def submit(run_id: str, map_index: int, dag_id: str = "work", **options: Any) -> str:
     """Run a job as that task instance would, and leave it in the moment in which it would be waited for."""
-    job = {"type": "command", "command": "sleep 300", "environment": IMAGE, "properties": properties}
-    task = AzureMLRunJobOperator(task_id="train", azureml_conn_id=CONNECTION, job=job, deferrable=True)
+    job = {"type": "command", "command": "sleep 300", "environment": IMAGE}
+    options = {"azureml_conn_id": CONNECTION, "deferrable": True, **options}
+    task = AzureMLRunJobOperator(task_id="train", job=job, **options)
     place = {"dag_id": dag_id, "task_id": "train", "run_id": run_id, "map_index": map_index}
     state = {"try_number": 1, "max_tries": 0, "start_date": datetime.now(timezone.utc)}
     ti = SimpleNamespace(**place, **state, xcom_push=lambda key, value: None)
@@ -129,7 +129,7 @@ def main() -> None:
     names["deleted run"] = submit("deleted", -1)
     names["shrunk mapping"] = submit(run_id, len(STATES))
     names["unknown dag"] = submit("deleted", -1, dag_id="elsewhere")
-    names["detached"] = submit("deleted too", -1, **{DETACHED: "true"})
+    names["detached"] = submit("deleted too", -1, wait_for_completion=False)
     hook = AzureMLHook(CONNECTION)
     hook.run(intent.tag(hook.workspace, look(names["queued"]), {intent.CANCEL_TAG: "killed"}))
     own = os.environ["AIRFLOW__AZUREML__DEPLOYMENT_ID"]
