@@ -108,6 +108,7 @@ async def respond(router: Router, cloud: Cloud, request: Request) -> tuple[Call,
         response = await answer(router, call, *found)
     if call.fault is not None:
         response = damage.in_place(call.fault, response)
+    response.headers.update(call.quota)
     response.headers.setdefault("x-ms-request-id", call.request_id)
     response.headers.setdefault("date", http_date(cloud.clock.time_of(component_of(request))))
     return call, response
@@ -138,6 +139,8 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
     if found is None or found[0].action != PUBLIC:
         # Strangers learn nothing, not even which paths exist.
         call.caller = surface.authenticate(call.cloud, request)
+        if call.cloud.throttle.limits:
+            call.quota = call.cloud.throttle.admit(surface.name, method, call.caller.object_id)
     if found is None:
         raise AzureError(404, "ResourceNotFound", f"No operation answers {method} {call.path}.")
     operation, path_params = found

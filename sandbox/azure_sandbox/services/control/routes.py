@@ -32,6 +32,9 @@ def operations(token: str) -> list[Operation]:
         ("DELETE", "timelines", _clear_timelines),
         ("GET", "clock", _read_clock),
         ("POST", "clock", _set_clock),
+        ("GET", "throttle", _read_throttle),
+        ("POST", "throttle", _set_throttle),
+        ("DELETE", "throttle", _clear_throttle),
     ]
     return [Operation(own, method, PREFIX + path, handler, ANY_CALLER) for method, path, handler in routes]
 
@@ -83,6 +86,20 @@ async def _set_clock(call: Call) -> Response:
     _checked(lambda given: set_clock(call.cloud.clock, given), document)
     call.cloud.agenda.catch_up()
     return JSONResponse(clock_state(call.cloud.clock))
+
+
+async def _read_throttle(call: Call) -> Response:
+    return JSONResponse(call.cloud.throttle.rendered())
+
+
+async def _set_throttle(call: Call) -> Response:
+    _checked(call.cloud.throttle.set, await call.json())
+    return JSONResponse(call.cloud.throttle.rendered())
+
+
+async def _clear_throttle(call: Call) -> Response:
+    call.cloud.throttle.clear()
+    return Response(status_code=204)
 
 
 def _checked(take: Callable[[Mapping[str, Any]], T], document: Mapping[str, Any]) -> T:

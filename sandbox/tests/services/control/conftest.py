@@ -125,6 +125,13 @@ def _module_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def cloud(_module_cloud: Cloud) -> Iterator[Cloud]:
     """The module's cloud, in good health before and after each test."""
     yield _module_cloud
-    for path in ("/faults", "/timelines"):
+    for path in ("/faults", "/timelines", "/throttle"):
         _module_cloud.sandbox.control("DELETE", path)
     _module_cloud.clock(freeze=False, skew=dict.fromkeys(COMPONENTS, 0))
+
+
+@pytest.fixture
+def frozen(cloud: Cloud) -> Cloud:
+    """The module's cloud, whose clock moves only when told to."""
+    cloud.clock(freeze=True)
+    return cloud
