@@ -27,6 +27,7 @@ from airflow_provider_azureml.operators.resolve import (
 from airflow_provider_azureml.rest import asset, code, datastore
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.job import Job, Result
+from airflow_provider_azureml.spec import sdk
 from airflow_provider_azureml.spec.compiled import Compiled, fingerprint, stamp
 from airflow_provider_azureml.spec.job import compile_job
 from airflow_provider_azureml.triggers.job import ENDED
@@ -124,7 +125,7 @@ class Submission:
         name = claim.name(number)
         if self.task.access != "off":
             refuse_absent(self.hook, compiled.properties.get("inputs"))
-        body = stamp(self._body(compiled), claim.marks, claim.fence)
+        body = stamp(self._body(compiled, name), claim.marks, claim.fence)
         self.task.unless_killed()
         self.task.owned_job = (name, claim.base)
         try:
@@ -137,9 +138,11 @@ class Submission:
             self.task.owned_job = None
             return None
 
-    def _body(self, compiled: Compiled) -> dict[str, Any]:
+    def _body(self, compiled: Compiled, name: str) -> dict[str, Any]:
         """The REST body, with everything uploaded that it refers to."""
-        workspace = self.hook.workspace
+        workspace, experiment = self.hook.workspace, self.context["ti"].dag_id
+        if compiled.document is not None:
+            return sdk.compile_body(compiled.document, name, experiment, workspace, self.hook.credential)
         code_id = environment_id = None
         if compiled.code is not None:
             code_id = self.hook.run(code.upload_code(workspace, compiled.code))
@@ -149,7 +152,7 @@ class Submission:
             environment_id = self.hook.run(flow)
         body = compiled.body(code_id, environment_id)
         if not body["properties"].get("experimentName"):
-            body["properties"]["experimentName"] = self.context["ti"].dag_id
+            body["properties"]["experimentName"] = experiment
         return body
 
     def cancel_after_trigger_failure(self) -> None:

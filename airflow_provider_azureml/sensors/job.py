@@ -18,7 +18,15 @@ COMPLETED = "Completed"
 
 
 def _name(job: str | Mapping[str, Any]) -> str:
-    return str(job["name"] if isinstance(job, Mapping) else job)
+    return str(job.get("name", "") if isinstance(job, Mapping) else job)
+
+
+def _check_name(job: str | Mapping[str, Any]) -> None:
+    from airflow_provider_azureml.errors import ConfigurationError
+
+    if not _name(job):
+        mend = "Give a job's name, or the result of an AzureMLRunJobOperator."
+        raise ConfigurationError("job", "names no job.", mend)
 
 
 class AzureMLJobSensor(AzureMLBaseSensor):
@@ -57,6 +65,10 @@ class AzureMLJobSensor(AzureMLBaseSensor):
     def awaited(self) -> str:
         """What is waited for, as messages call it."""
         return f"Job {self.name}"
+
+    def check(self) -> None:
+        """Raise ConfigurationError where no job is named."""
+        _check_name(self.job)
 
     def look(self) -> Flow[Seen]:
         """Ask once."""
@@ -121,6 +133,10 @@ class AzureMLChildJobSensor(AzureMLBaseSensor):
     def awaited(self) -> str:
         """What is waited for, as messages call it."""
         return f"Step {self.child} of job {_name(self.job)}"
+
+    def check(self) -> None:
+        """Raise ConfigurationError where no job is named."""
+        _check_name(self.job)
 
     def look(self) -> Flow[Seen]:
         """Ask once."""

@@ -40,6 +40,14 @@ def test_the_result_of_a_task_or_a_name_names_the_job() -> None:
     assert sensor({}, job="j").name == sensor({}, job={"name": "j", "status": "Queued"}).name == "j"
 
 
+@pytest.mark.parametrize("job", ["", {}, {"status": "Completed"}])
+def test_a_job_without_a_name_is_refused_before_any_request(job: Any) -> None:
+    made = sensor({}, job=job)
+    with pytest.raises(AirflowFailException, match="job: names no job"):
+        made.poke({})
+    assert made.hook.requests == []
+
+
 def test_it_pokes_until_the_job_has_completed() -> None:
     running, done = arm_job("j", "Running"), arm_job("j", "Completed")
     made = sensor(running, BROKEN, running, done)
