@@ -30,7 +30,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", ["pipeline", "sweep", "automl"])
 def test_without_the_sdk_the_error_says_what_to_install(kind: str) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"'type' '.*azure-ai-ml.*airflow-provider-azureml\[sdk\]"
+        ConfigurationError, match=r"field 'type': '.*azure-ai-ml.*airflow-provider-azureml\[sdk\]"
     ) as caught:
         compile_job({"type": kind}, "/ws")
     assert "REST body" in str(caught.value)
