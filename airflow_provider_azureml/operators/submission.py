@@ -36,6 +36,7 @@ from airflow_provider_azureml.rest import asset, code, datastore, intent
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG, holder
 from airflow_provider_azureml.rest.job import CANCEL_REQUESTED, Job, Result
+from airflow_provider_azureml.spec import sdk
 from airflow_provider_azureml.spec.compiled import Compiled, fingerprint, stamp
 from airflow_provider_azureml.triggers.base import REAP
 from airflow_provider_azureml.triggers.job import ENDED
@@ -172,7 +173,7 @@ class Submission:
             refuse_absent(self.hook, compiled.properties.get("inputs"))
         may_outlive = not (self.task.wait_for_completion and self.task.cancel_on_kill)
         marks = {**claim.marks, **({DETACHED: "true"} if may_outlive else {})}
-        body = stamp(self._body(compiled), marks, claim.fence)
+        body = stamp(self._body(compiled, name), marks, claim.fence)
         self.task.unless_killed()
         self.task.owned_job = (name, claim.base)  # known before the answer, which may be lost
         try:
@@ -185,9 +186,11 @@ class Submission:
             self.task.owned_job = None
             return None
 
-    def _body(self, compiled: Compiled) -> dict[str, Any]:
+    def _body(self, compiled: Compiled, name: str) -> dict[str, Any]:
         """The REST body, with everything uploaded that it refers to."""
-        workspace = self.hook.workspace
+        workspace, experiment = self.hook.workspace, self.context["ti"].dag_id
+        if compiled.document is not None:
+            return sdk.compile_body(compiled.document, name, experiment, workspace, self.hook.credential)
         code_id = environment_id = None
         if compiled.code is not None:
             code_id = self.hook.run(code.upload_code(workspace, compiled.code))
@@ -197,7 +200,7 @@ class Submission:
             environment_id = self.hook.run(flow)
         body = compiled.body(code_id, environment_id)
         if not body["properties"].get("experimentName"):
-            body["properties"]["experimentName"] = self.context["ti"].dag_id
+            body["properties"]["experimentName"] = experiment
         return body
 
     def cancel_after_trigger_failure(self, error: str) -> None:
