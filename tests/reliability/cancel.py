@@ -18,17 +18,17 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 from azure.core.exceptions import ServiceRequestError
 from azure.core.pipeline.transport import AioHttpTransport, RequestsTransport
-from azure_sandbox.kernel.ledger import Effect
 
 from airflow_provider_azureml.compat import task_states
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.hooks.deployment import deployment_id
 from airflow_provider_azureml.hooks.reaping import Reaper, Tally
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
-from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.intent import CANCEL_TAG
 from airflow_provider_azureml.rest.job import CANCEL_REQUESTED, Job
+from azure_sandbox.kernel.ledger import Effect
 from tests.reliability.world.airflow_model import Task, TaskInstance
-from tests.reliability.world.azure import CONNECTION, PERSON
+from tests.reliability.world.azure import CONNECTION, PERSON, SUBMITTER
 from tests.reliability.world.cell import JOBS
 from tests.reliability.world.triggerer import Triggerer
 from tests.reliability.world.worker import Worker
@@ -56,6 +56,9 @@ JOB_STATES = (
     "network down",
 )
 MODES = ("sync", "deferred", "resuming")
+WORKER, TRIGGER, DEADLINE = "worker on_kill", "trigger on_kill", "deadline"
+RESUME, NEXT_TRY, REAPER = "resume", "next try", "reaper"
+NOBODY = "nobody"
 ACT_AT = 40.0
 """Seconds after the job's submission."""
 SLOW_PUT = 15.0
@@ -89,7 +92,8 @@ class Outcome:
     """What came of a cell, by the ledger.
 
     :param cancels: the rows `cancel-requested` of the job that the cell is about.
-    :param by: who sent that cancel, and the reason on the job.
+    :param by: who sent that cancel.
+    :param reason: what stands on the job about it.
     :param foreign: cancels of any other job.
     :param leaked: whether nobody answered for the living job before the reaper came.
     :param passes: what the passes of the reaper did, one each.
@@ -98,7 +102,8 @@ class Outcome:
     """
 
     cancels: int = 0
-    by: str = ""
+    by: str = NOBODY
+    reason: str = ""
     foreign: list[str] = field(default_factory=list)
     status: str = ""
     state: str | None = None
@@ -111,10 +116,16 @@ class Outcome:
 
 
 class Run:
-    """Carries a cell out in a world."""
+    """Carries a cell out in a world.
 
-    def __init__(self, cell: Cancel, world: World) -> None:
+    :param operator: the shipped one, but for calibration.
+    """
+
+    def __init__(
+        self, cell: Cancel, world: World, operator: type[AzureMLRunJobOperator] = AzureMLRunJobOperator
+    ) -> None:
         self.cell = cell
+        self.operator = operator
         self.world = world
         self.number = next(_numbers)
         self.dag_id = f"cancel-{self.number}"
@@ -132,7 +143,9 @@ class Run:
         """Run the cell to its end."""
         with disturbed(self):
             self._begin()
-            self.world.engine.run(until=self.world.engine.now + 2_000.0, done=lambda: self.acted_at is not None)
+            self.world.engine.run(
+                until=self.world.engine.now + 2_000.0, done=lambda: self.acted_at is not None
+            )
             assert self.acted_at is not None, "the moment never came"
             self._rest()
             found = Outcome(leaked=self._is_leaked())
@@ -173,46 +186,18 @@ class Run:
         return asked if is_stuck else [*asked, {"after": 2, "status": "Canceled"}]
 
     def _operator(self) -> AzureMLRunJobOperator:
-        run, cell = self, self.cell
-
-        class Watched(AzureMLRunJobOperator):
-            """The shipped operator, inside Airflow's own `execution_timeout`; its kills are written down."""
-
-            def execute(self, context: Any) -> Any:
-                return self._timed(lambda: super(Watched, self).execute(context))
-
-            def resume_execution(self, next_method: str, next_kwargs: Any, context: Any) -> Any:
-                return self._timed(
-                    lambda: super(Watched, self).resume_execution(next_method, next_kwargs, context)
-                )
-
-            def _timed(self, work: Callable[[], Any]) -> Any:
-                """As `task_runner._run_execute_callable` does."""
-                try:
-                    return work()
-                except AirflowTaskTimeout as late:
-                    self.on_kill()
-                    raise AirflowException("timeout") from late
-
-            def on_kill(self) -> None:
-                began = run.world.engine.now
-                try:
-                    super().on_kill()
-                finally:
-                    run.kills.append((began, run.world.engine.now))
-
         limits: dict[str, Any] = {}
-        if cell.mode != "resuming":
-            if cell.act == "execution_timeout":
+        if self.cell.mode != "resuming":
+            if self.cell.act == "execution_timeout":
                 limits["execution_timeout"] = timedelta(seconds=ACT_AT)
-            elif cell.act == "deferral timeout" and cell.mode == "sync":
+            elif self.cell.act == "deferral timeout" and self.cell.mode == "sync":
                 limits["timeout"] = ACT_AT  # the nearest thing that a task has which does not defer
-        return Watched(
+        return timed(self.operator, self.world, self.kills)(
             task_id="run",
             job=JOBS["command"],
             poll_interval=30.0,
             stream_logs=False,
-            deferrable=cell.mode != "sync",
+            deferrable=self.cell.mode != "sync",
             **limits,
         )
 
@@ -276,12 +261,17 @@ class Run:
     def _disturb(self) -> None:
         """Azure begins to say no, where the cell is about that."""
         state, sandbox = self.cell.job_state, self.world.azure.sandbox
+        own = self.world.azure.object_id(SUBMITTER)
         if state == "throttled 429":
-            answer = {"status": 429, "headers": {"Retry-After": "1"}, "body": {"error": {"code": "TooManyRequests"}}}
-            match = {"method": "POST", "path": "/cancel$", "count": 1}
+            answer = {
+                "status": 429,
+                "headers": {"Retry-After": "1"},
+                "body": {"error": {"code": "TooManyRequests"}},
+            }
+            match = {"method": "POST", "path": "/cancel$", "count": 1, "object_id": own}
         elif state == "401":
             answer = {"status": 401, "body": {"error": {"code": "ExpiredAuthenticationToken"}}}
-            match = {"host": "management.azure.com", "count": 1}
+            match = {"host": "management.azure.com", "count": 1, "object_id": own}
         else:
             self.down_until = self.world.engine.now + OUTAGE if state == "network down" else self.down_until
             return
@@ -329,7 +319,9 @@ class Run:
         self.triggerer = self.world.triggerer()
 
     def _worker(self) -> Worker | None:
-        living = [each for each in self.world.airflow.workers if each.ti is self.ti and not each.process.ended]
+        living = [
+            each for each in self.world.airflow.workers if each.ti is self.ti and not each.process.ended
+        ]
         return living[-1] if living else None
 
     # -- What comes of it
@@ -352,7 +344,7 @@ class Run:
 
         def main() -> None:
             with self.world.new_process():
-                reaper = Reaper(AzureMLHook(CONNECTION), "reliability", task_states, acts=True)
+                reaper = Reaper(AzureMLHook(CONNECTION), deployment_id(), task_states, acts=True)
                 list(reaper.run())
                 done.append(reaper.tally)
 
@@ -389,15 +381,57 @@ class Run:
         job = self._look(subject)
         found.status, found.state = job.status, self.ti.state
         for row in ours:
-            sender = self.world.senders[row.request_id].name
-            found.by = f"{sender.split('-')[0]}: {job.tags.get(CANCEL_TAG, 'unmarked')}"
             moment = row.time - self.world.engine.epoch
             found.since_act = moment - (self.acted_at or 0.0)
-            began = [each[0] for each in self.kills if each[0] <= moment <= each[1] + 0.001]
+            began = [each[0] for each in self.kills if each[0] <= moment <= each[1]]
             found.reaction = moment - began[-1] if began else None
+            found.reason = job.tags.get(CANCEL_TAG, "")
+            found.by = self._who(self.world.senders[row.request_id].name, found)
         found.on_kill_seconds = max((end - begin for begin, end in self.kills), default=0.0)
         found.most_active = most_active(rows)
         return found
+
+    def _who(self, sender: str, found: Outcome) -> str:
+        """Which of the six places of design D4 it was."""
+        if sender == "reaper":
+            return REAPER
+        if found.reaction is not None:
+            return WORKER
+        if found.reason == "deadline":
+            resumed = self.cell.act == "deferral timeout" and self.cell.mode == "deferred"
+            return RESUME if resumed else DEADLINE
+        return TRIGGER if sender.startswith("triggerer") else NEXT_TRY
+
+
+def timed(
+    kind: type[AzureMLRunJobOperator], world: World, kills: list[tuple[float, float]]
+) -> type[AzureMLRunJobOperator]:
+    """The operator inside Airflow's own `execution_timeout`; its kills are written down."""
+
+    class Timed(kind):  # type: ignore[misc,valid-type]
+        def execute(self, context: Any) -> Any:
+            return self._alarmed(lambda: super(Timed, self).execute(context))
+
+        def resume_execution(self, next_method: str, next_kwargs: Any, context: Any) -> Any:
+            resume = super().resume_execution
+            return self._alarmed(lambda: resume(next_method, next_kwargs, context))
+
+        def _alarmed(self, work: Callable[[], Any]) -> Any:
+            """As `task_runner._run_execute_callable` does."""
+            try:
+                return work()
+            except AirflowTaskTimeout as late:
+                self.on_kill()
+                raise AirflowException("timeout") from late
+
+        def on_kill(self) -> None:
+            began = world.engine.now
+            try:
+                super().on_kill()
+            finally:
+                kills.append((began, world.engine.now))
+
+    return Timed
 
 
 def most_active(rows: list[Effect]) -> int:

@@ -35,68 +35,83 @@ class ThreadOf(Process):
         self._own = value
 
 
-@contextmanager
-def virtual_threads(engine: Engine) -> Iterator[None]:
-    """Threads that processes start are the engine's, for the time of the block."""
+class VirtualThread:
+    """What the product uses of `threading.Thread`."""
 
-    class Thread:
-        def __init__(
-            self,
-            target: Callable[..., Any],
-            args: tuple[Any, ...] = (),
-            kwargs: Mapping[str, Any] | None = None,
-            name: str = "",
-            daemon: bool = False,
-        ) -> None:
-            self._work = lambda: target(*args, **(kwargs or {}))
-            self._waiting: list[Process] = []
-            self._process: ThreadOf | None = None
+    engine: Engine
 
-        def start(self) -> None:
-            self._process = engine.adopt(ThreadOf(_here(engine), self._main))
+    def __init__(
+        self,
+        target: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        name: str = "",
+        daemon: bool = False,
+    ) -> None:
+        self._work = lambda: target(*args, **(kwargs or {}))
+        self._waiting: list[Process] = []
+        self._process: ThreadOf | None = None
 
-        def join(self, timeout: float | None = None) -> None:
-            assert self._process is not None
-            process, end = _here(engine), inf if timeout is None else engine.now + timeout
-            self._waiting.append(process)
-            while not self._process.ended and engine.now < end:
-                process.wait(end)
+    def start(self) -> None:
+        """Begin, once the process that starts it waits."""
+        self._process = self.engine.adopt(ThreadOf(_here(self.engine), self._main))
 
-        def is_alive(self) -> bool:
-            return self._process is not None and not self._process.ended
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end, at most so many seconds."""
+        assert self._process is not None
+        process, end = _here(self.engine), _end(self.engine, timeout)
+        self._waiting.append(process)
+        while not self._process.ended and self.engine.now < end:
+            process.wait(end)
 
-        def _main(self) -> None:
-            try:
-                self._work()
-            finally:
-                for process in self._waiting:
-                    process.wake()
-
-    class SimpleQueue:
-        def __init__(self) -> None:
-            self._items: deque[Any] = deque()
-            self._waiting: list[Process] = []
-
-        def put(self, item: Any) -> None:
-            self._items.append(item)
+    def _main(self) -> None:
+        try:
+            self._work()
+        finally:
             for process in self._waiting:
                 process.wake()
 
-        def get(self, block: bool = True, timeout: float | None = None) -> Any:
-            process, end = _here(engine), inf if timeout is None else engine.now + timeout
-            self._waiting.append(process)
-            while not self._items:
-                if not block or engine.now >= end:
-                    raise queue.Empty
-                process.wait(end)
-            return self._items.popleft()
 
+class VirtualQueue:
+    """What the product uses of `queue.SimpleQueue`."""
+
+    engine: Engine
+
+    def __init__(self) -> None:
+        self._items: deque[Any] = deque()
+        self._waiting: list[Process] = []
+
+    def put(self, item: Any) -> None:
+        """Give an item to whoever waits."""
+        self._items.append(item)
+        for process in self._waiting:
+            process.wake()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """The next item; raises queue.Empty after so many seconds."""
+        process, end = _here(self.engine), _end(self.engine, timeout)
+        self._waiting.append(process)
+        while not self._items:
+            if not block or self.engine.now >= end:
+                raise queue.Empty
+            process.wait(end)
+        return self._items.popleft()
+
+
+@contextmanager
+def virtual_threads(engine: Engine) -> Iterator[None]:
+    """Threads that processes start are the engine's, for the time of the block."""
     real = threading.Thread, queue.SimpleQueue
-    threading.Thread, queue.SimpleQueue = Thread, SimpleQueue  # type: ignore[misc,assignment]
+    threading.Thread = type("Thread", (VirtualThread,), {"engine": engine})  # type: ignore[misc]
+    queue.SimpleQueue = type("SimpleQueue", (VirtualQueue,), {"engine": engine})  # type: ignore[misc]
     try:
         yield
     finally:
         threading.Thread, queue.SimpleQueue = real  # type: ignore[misc]
+
+
+def _end(engine: Engine, timeout: float | None) -> float:
+    return inf if timeout is None else engine.now + timeout
 
 
 def _here(engine: Engine) -> Process:
