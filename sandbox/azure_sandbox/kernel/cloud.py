@@ -12,9 +12,11 @@ from typing import Any, TypeVar, cast
 from azure_sandbox.kernel.agenda import Agenda
 from azure_sandbox.kernel.clock import Clock, CloudClock, SystemClock
 from azure_sandbox.kernel.faults import Faults
+from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.rbac import Authorizer
 from azure_sandbox.kernel.store import Store
+from azure_sandbox.kernel.throttle import Throttle
 from azure_sandbox.kernel.tokens import Issuer
 
 _NAMESPACE = uuid.UUID("5b6f3c2e-6f0c-5c3e-9d53-0a5b0f7a4c11")
@@ -56,7 +58,9 @@ class Cloud:
         self.store = Store(self.data / "state.sqlite3")
         self.ledger = Ledger(self.store, self.clock)
         self.faults = Faults()
-        self.rbac = Authorizer(self.store, self.ledger)
+        self.throttle = Throttle(self.clock, self.subscription_id)
+        self.lags = Lags(self.clock)
+        self.rbac = Authorizer(self.store, self.ledger, self.lags)
         self.entra = Issuer(
             f"https://login.microsoftonline.com/{self.tenant_id}/v2.0",
             self.data / "keys" / "entra.pem",

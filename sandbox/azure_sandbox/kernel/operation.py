@@ -75,6 +75,8 @@ class Call:
     request_id: str = ""
     #: the rule that damages the answer, where one does
     fault: Rule | None = None
+    #: headers that tell the caller what is left of its quota, also where it is refused
+    quota: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def query(self) -> Mapping[str, str]:

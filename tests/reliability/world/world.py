@@ -22,6 +22,7 @@ from tests.reliability.world.clock import virtual_time
 from tests.reliability.world.comms import connected
 from tests.reliability.world.engine import Engine, Process
 from tests.reliability.world.failpoint import Failpoints, Strike
+from tests.reliability.world.thread import virtual_threads
 from tests.reliability.world.transport import in_process
 from tests.reliability.world.triggerer import Triggerer
 from tests.reliability.world.worker import Worker
@@ -36,12 +37,15 @@ class World:
 
     :param plan: what happens at which effect.
     :param seed: of all dice: the product's jitter and the requests' latencies.
+    :param gap: seconds between the end of the last run and this one. The submitter's secret ends one day.
     """
 
-    def __init__(self, azure: Azure, plan: Mapping[tuple[int, str], Strike] | None, seed: int) -> None:
+    def __init__(
+        self, azure: Azure, plan: Mapping[tuple[int, str], Strike] | None, seed: int, gap: float
+    ) -> None:
         self.azure = azure
-        # The Azure's time never goes back: each run begins a day after the last.
-        self.engine = azure.clock.engine = Engine(azure.clock.engine.time() + A_DAY)
+        # The Azure's time never goes back.
+        self.engine = azure.clock.engine = Engine(azure.clock.engine.time() + gap)
         self.dice = random.Random(seed)
         self.failpoints = Failpoints(plan)
         self.airflow = Airflow(self)
@@ -114,15 +118,15 @@ def drop(logger: Any, method: str, event: Any) -> Any:
 
 @contextmanager
 def world(
-    azure: Azure, plan: Mapping[tuple[int, str], Strike] | None = None, seed: int = 0
+    azure: Azure, plan: Mapping[tuple[int, str], Strike] | None = None, seed: int = 0, gap: float = A_DAY
 ) -> Iterator[World]:
     """A world for one run; nothing of it is left after the block."""
-    made = World(azure, plan, seed)
+    made = World(azure, plan, seed, gap)
     azure.mark()
     random.seed(seed)
     with ExitStack() as stack:
         stack.enter_context(silence())
-        for replaced in (virtual_time(made.engine), in_process(made), connected(made)):
+        for replaced in (virtual_time(made.engine), virtual_threads(made.engine), in_process(made), connected(made)):
             stack.enter_context(replaced)
         stack.callback(made.engine.end)
         yield made

@@ -14,12 +14,6 @@ from sandbox.tests.services.control.conftest import SEED, Cloud
 USUAL = ((0, "Queued"), (3, "Running"), (10, "Completed"))
 
 
-@pytest.fixture
-def frozen(cloud: Any) -> Any:
-    cloud.clock(freeze=True)
-    return cloud
-
-
 def rows(cloud: Any, name: str) -> list[dict[str, Any]]:
     return [row for row in cloud.ledger(kind="job") if row["subject"].endswith(f"/jobs/{name}")]
 
