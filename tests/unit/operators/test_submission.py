@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from airflow_provider_azureml.compat import AirflowFailException, TaskDeferred
+from airflow_provider_azureml.compat import AirflowException, AirflowFailException, TaskDeferred
 from airflow_provider_azureml.errors import (
     AzureMLError,
     ConfigurationError,
@@ -113,6 +113,11 @@ class World:
 
     def batch(self, request: Request) -> Any:
         return states({name: job["properties"]["status"] for name, job in self.jobs.items()})(request)
+
+    def complete(self) -> None:
+        """Time passes: every job has ended."""
+        for job in self.jobs.values():
+            job["properties"]["status"] = "Completed"
 
     def sent(self) -> list[dict[str, Any]]:
         """The bodies of all PUTs of jobs."""
@@ -428,6 +433,56 @@ def test_a_task_that_was_killed_before_the_put_puts_nothing(world: World) -> Non
     with pytest.raises(AzureMLError, match="ended from outside"):
         task.perform(world.context())
     assert world.sent() == []
+
+
+class Killing(CannedHook):
+    """SIGTERM arrives during the n-th request; Airflow's handler calls `on_kill`, and returns."""
+
+    def __init__(self, world: World, task: AzureMLRunJobOperator, moment: int) -> None:
+        super().__init__()
+        self.workspace, self._rules, self.requests = world.hook.workspace, world.hook._rules, []
+        self.task, self.moment = task, moment
+
+    def _answer(self, request: Request) -> Any:
+        answer = super()._answer(request)
+        if len(self.requests) == self.moment:
+            self.task.on_kill()
+        return answer
+
+
+def never_killed(world: World, task: AzureMLRunJobOperator, work: Any) -> int:
+    """How many requests the same work makes when it is left alone."""
+    task.hook = Killing(world, task, 0)  # type: ignore[assignment]
+    work(task)
+    return len(task.hook.requests)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("way", ["submit", "no wait", "watch on", "take over", "resume", "settled"])
+def test_a_task_that_is_killed_at_any_request_of_any_way_never_ends_green(way: str) -> None:
+    def scene() -> tuple[World, AzureMLRunJobOperator, Any]:
+        world = World()
+        left = {"submit": "", "no wait": "", "watch on": "Running", "settled": "Canceled"}.get(
+            way, "Completed"
+        )
+        if left:
+            world.exists(0, left)
+        event = {"name": world.name(0), "reason": ENDED, "status": left, "error": ""}
+        task = world.task(wait_for_completion=way in ("submit", "watch on"), cancel_on_kill=False)
+        world.hook.on("POST", BATCH, world.batch, lambda request: world.complete() or world.batch(request))
+        number = 1 if left == "" else 2
+        work = {
+            "resume": lambda task: task.resume(world.context(2), event),
+            "settled": lambda task: task.resume_settled(world.context(2, epoch=1), event),
+        }
+        return world, task, work.get(way, lambda task: task.execute(world.context(number)))
+
+    requests = never_killed(*scene())
+    assert requests >= 1
+    for moment in range(1, requests + 1):
+        world, task, work = scene()
+        task.hook = Killing(world, task, moment)  # type: ignore[assignment]
+        with pytest.raises(AirflowException, match="ended from outside"):
+            work(task)
 
 
 def test_environment_and_code_are_in_the_workspace_before_the_job_is(world: World, tmp_path: Path) -> None:
