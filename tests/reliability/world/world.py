@@ -126,7 +126,12 @@ def world(
     random.seed(seed)
     with ExitStack() as stack:
         stack.enter_context(silence())
-        for replaced in (virtual_time(made.engine), virtual_threads(made.engine), in_process(made), connected(made)):
+        for replaced in (
+            virtual_time(made.engine),
+            virtual_threads(made.engine),
+            in_process(made),
+            connected(made),
+        ):
             stack.enter_context(replaced)
         stack.callback(made.engine.end)
         yield made
