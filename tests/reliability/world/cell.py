@@ -41,6 +41,8 @@ OUTCOMES = {
 }
 PERSON_CANCELS_AFTER = 130.0
 POLL = 120.0
+AFTERMATH = 60.0
+"""Seconds that a trigger's `on_kill` and a job's cancel may take after the task has its end."""
 Operator = Callable[..., Any]
 _runs = itertools.count(1)
 
@@ -111,6 +113,7 @@ def settle(world: World, ti: TaskInstance) -> None:
         if world.engine.is_idle:
             raise AssertionError(f"nobody comes for {ti.key}: {ti.history}")
         world.engine.run(done=lambda: at_rest() or not _triggerer_lives(world))
+    world.engine.run(until=world.engine.now + AFTERMATH)
 
 
 def _triggerer_lives(world: World) -> bool:
