@@ -36,6 +36,8 @@ class Actor:
 
     object_id: str = ""
     request_id: str = ""
+    #: ids of the scenarios that the request belongs to
+    scenarios: frozenset[str] = frozenset()
 
 
 #: Nobody's request: the seed, or the platform (a job starts, a job ends).
@@ -101,6 +103,11 @@ class Ledger:
                 *states,
             ),
         )
+
+    def last(self) -> int:
+        """The sequence number of the newest row; 0 where there is none."""
+        (newest,) = self._connection.execute("SELECT max(sequence) FROM ledger").fetchone()
+        return newest or 0
 
     def effects(self, since: int = 0, kind: str | None = None) -> list[Effect]:
         """Rows in the order of their making, from after the sequence number ``since``."""

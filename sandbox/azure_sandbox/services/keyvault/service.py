@@ -46,6 +46,9 @@ class KeyVault:
     def put_secret(self, vault: str, name: str, value: str, tags: dict[str, str]) -> None:
         self.set(vault, name, {"value": value, "tags": tags})
 
+    def values(self) -> set[str]:
+        return {version.value for secret in self.records.every_secret() for version in secret.versions}
+
     def set(self, vault: str, name: str, body: Body) -> tuple[Secret, Version]:
         """A new version, which is the latest from now on."""
         check_name(name)
