@@ -66,6 +66,7 @@ class Ledger:
     """The append-only table of one cloud; used from the event loop's thread, as the store is."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
         self._connection = store.connection
         self._clock = clock
         store.migrate(_SCHEMA)
@@ -81,13 +82,16 @@ class Ledger:
         by: Actor | None = None,
         at: float | None = None,
     ) -> None:
-        """Write a row; call it beside the change itself.
+        """Write a row, in the transaction that makes the change: both are there, or neither.
 
         :param effect: ``created``, ``updated``, ``cancel-requested``, ...
         :param before, after: the state in short; never a secret's value
         :param by: the caller of the request that is being answered, unless given
         :param at: when it was due, where that is not now
+        :raises RuntimeError: outside of :meth:`azure_sandbox.kernel.store.Store.transaction`
         """
+        if not self._connection.in_transaction:
+            raise RuntimeError(f"{kind} {effect}: an effect is recorded in the transaction that makes it")
         actor = by or acting.get()
         states = (json.dumps(state) if state is not None else None for state in (before, after))
         self._connection.execute(

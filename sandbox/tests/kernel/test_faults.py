@@ -32,6 +32,11 @@ def faults(ledger: Ledger) -> Faults:
     return Faults(ledger, Scenarios())
 
 
+def record(ledger: Ledger, kind: Any, effect: str, subject: str) -> None:
+    with ledger.store.transaction():
+        ledger.record(kind, effect, subject)
+
+
 def struck(faults: Faults, *requests: Asked) -> list[bool]:
     return [faults.strike(request) is not None for request in requests]
 
@@ -149,14 +154,14 @@ def test_a_chance_is_the_same_for_the_same_seed(faults: Faults) -> None:
 
 
 def test_a_rule_sleeps_until_its_event_stands_in_the_ledger(faults: Faults, ledger: Ledger) -> None:
-    ledger.record("job", "created", "/ws/jobs/a")
+    record(ledger, "job", "created", "/ws/jobs/a")
     event = {"ledger": {"kind": "job", "effect": "created", "subject": "/a$"}}
     rule = faults.add({**RESET, "match": {"after_event": event}})
     assert struck(faults, get(), get()) == [False, False]
-    ledger.record("job", "created", "/ws/jobs/b")
-    ledger.record("job", "ended", "/ws/jobs/a")
+    record(ledger, "job", "created", "/ws/jobs/b")
+    record(ledger, "job", "ended", "/ws/jobs/a")
     assert (struck(faults, get()), rule.seen) == ([False], 0)
-    ledger.record("job", "created", "/ws/jobs/a")
+    record(ledger, "job", "created", "/ws/jobs/a")
     assert (struck(faults, get(), get()), rule.seen) == ([True, False], 2)
 
 

@@ -49,17 +49,19 @@ class EntraDirectory:
         password = Password(
             str(uuid.uuid4()), display_name, start, end, usable_from, text[:3], salt, digest, lag
         )
-        self.save(replace(identity, passwords=(*identity.passwords, password)))
-        self._record(identity, password, "added")
+        with self._cloud.store.transaction():
+            self.save(replace(identity, passwords=(*identity.passwords, password)))
+            self._record(identity, password, "added")
         return password, text
 
     def remove_password(self, client_id: str, key_id: str) -> bool:
         identity = self._application(client_id)
         removed = [p for p in identity.passwords if p.key_id.lower() == key_id.lower()]
         kept = tuple(p for p in identity.passwords if p not in removed)
-        self.save(replace(identity, passwords=kept))
-        for password in removed:
-            self._record(identity, password, "removed")
+        with self._cloud.store.transaction():
+            self.save(replace(identity, passwords=kept))
+            for password in removed:
+                self._record(identity, password, "removed")
         return bool(removed)
 
     def _record(self, identity: Identity, password: Password, effect: str) -> None:
