@@ -62,9 +62,8 @@ class _Session:
     _masked: set[int] = field(default_factory=set, repr=False)
 
     def limits(self, call: Call) -> Mapping[str, float]:
-        if not call.request.brief:
-            return self.timeouts
-        return {name: min(seconds, BRIEF) for name, seconds in self.timeouts.items()}
+        longest = BRIEF if call.request.brief else max(call.request.patience, BRIEF)
+        return {name: min(seconds, longest) for name, seconds in self.timeouts.items()}
 
     def rules(self) -> Rules:
         return Rules(self.cloud, self.retry)

@@ -126,7 +126,7 @@ def _insist(request: Request, rules: Rules) -> Steps[Response]:
             renewed = True
             outcome = yield Call(request, renew=True)
         wait = decide(rules.retry, request, outcome, tries, rules.dice())
-        if wait is None or rules.clock() - began + wait > rules.retry.total:
+        if wait is None or rules.clock() - began + wait > min(rules.retry.total, request.patience):
             return _stand(request, outcome, tries)
         yield Pause(wait)
 
