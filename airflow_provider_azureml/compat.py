@@ -113,6 +113,18 @@ def configured(section: str, key: str) -> str:
     return str(conf.get(section, key, fallback="") or "").strip()
 
 
+def running_task() -> Any:
+    """The task instance that this process executes just now; None outside of a task."""
+    try:
+        from airflow.sdk import get_current_context
+    except ImportError:
+        from airflow.operators.python import get_current_context
+    try:
+        return get_current_context()["ti"]
+    except (RuntimeError, AirflowException, KeyError):
+        return None
+
+
 async def is_still_deferred(ti: Any) -> bool:
     """Whether Airflow still waits for the trigger of this task instance (asked inside a triggerer).
 
