@@ -24,7 +24,6 @@ from airflow_provider_azureml.rest import workspace as workspace_flows
 from airflow_provider_azureml.rest.azure_error import translate
 from airflow_provider_azureml.rest.driver import Driver
 from airflow_provider_azureml.rest.flow import Flow, Request
-from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.rest.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -83,10 +82,10 @@ class AzureMLHook(BaseHook):
         weakref.finalize(self, driver.close)
         return driver
 
-    def new_driver(self, retry: Retry | None = None) -> Driver:
+    def new_driver(self, **options: Any) -> Driver:
         """Another driver as the same identity, recorded like every other; the caller closes it.
 
-        :param retry: how long it insists.
+        :param options: of `Driver`: `retry`, for one.
         """
 
         def renew() -> TokenCredential:
@@ -98,8 +97,8 @@ class AzureMLHook(BaseHook):
             self.settings.cloud,
             renew=renew,
             mask=mask_secret,
-            retry=retry or Retry(),
             observer=self.recorder(self.settings),
+            **options,
         )
 
     def recorder(self, settings: Settings) -> Recorder | None:
