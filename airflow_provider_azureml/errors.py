@@ -3,7 +3,6 @@
 
 AzureMLError
  |- ConfigurationError        a connection or an argument is wrong: names the field and the mend
- |- AuditError                a request was not sent, because it could not be recorded first
  |- ServiceError              Azure answered, and the answer was no (status, code, message, request id)
  |   |- NotFoundError         404
  |   |- DeniedError           401, 403, and a sign-in that Entra refused (AADSTS...)
@@ -32,10 +31,6 @@ class ConfigurationError(AzureMLError):
         self.field = field
         self.problem = problem
         self.mend = mend
-
-
-class AuditError(AzureMLError):
-    """The audit log cannot be written, so nothing was sent to Azure. Another worker may succeed."""
 
 
 class ServiceError(AzureMLError):

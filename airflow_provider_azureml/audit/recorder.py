@@ -14,7 +14,7 @@ from airflow_provider_azureml.audit.detail import detail_of
 from airflow_provider_azureml.audit.event import Intent, Outcome, TaskKey, Who
 from airflow_provider_azureml.audit.sink import Journal
 from airflow_provider_azureml.connection import Cloud
-from airflow_provider_azureml.errors import AuditError, ConfigurationError, ServiceError
+from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError
 from airflow_provider_azureml.rest.flow import Request, Response
 
 REQUIRED, BEST_EFFORT, OFF = MODES = ("required", "best_effort", "off")
@@ -70,7 +70,7 @@ class Recording:
     _problem: str = ""
 
     def intend(self, token: str) -> None:
-        """Write the intent. Raises AuditError when it cannot be written and must be."""
+        """Write the intent. Raises AzureMLError when it cannot be written and must be."""
         recorder = self.recorder
         self._intent = Intent(
             event=self._event,
@@ -106,7 +106,7 @@ class Recording:
     def _intend_late(self) -> None:
         try:
             self.intend("")
-        except AuditError as error:
+        except AzureMLError as error:
             self._problem = str(error)
 
     def report(self) -> None:
@@ -118,10 +118,10 @@ class Recording:
             mend = "This line is its only record. " + _mend(self.recorder.journal)
             self.recorder.log.error("audit: not recorded in full: %s %s", self._problem, mend)
 
-    def _refusal(self, error: OSError) -> AuditError:
+    def _refusal(self, error: OSError) -> AzureMLError:
         what = f"{self.act.action} on {self.act.resource}"
         off = "[azureml] audit = best_effort sends requests without a record."
-        return AuditError(
+        return AzureMLError(
             f"Not sent to Azure, because it could not be recorded first: {what}. "
             f"The audit log failed: {_told(error)} {_mend(self.recorder.journal)} {off}"
         )

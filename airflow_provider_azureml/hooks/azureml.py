@@ -114,7 +114,7 @@ class AzureMLHook(BaseHook):
     def recorded(self, request: Request, **token: Any) -> Iterator[Callable[[Any], None]]:
         """Record one operation of Azure's own packages; the body raises ServiceError for their errors.
 
-        Gives the `raw_response_hook` for their client. Raises AuditError before the body.
+        Gives the `raw_response_hook` for their client. Raises AzureMLError before the body.
 
         :param request: what the operation comes down to; it is not sent.
         :param token: options with which that client asks for its token: it finds this one in the cache.
