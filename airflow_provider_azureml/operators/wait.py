@@ -7,12 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azureml.compat import mask_secret
 from airflow_provider_azureml.errors import AzureMLError, ServiceError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import intent
 from airflow_provider_azureml.rest import job as job_flows
-from airflow_provider_azureml.rest.driver import Driver
 from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT, may_cancel
 from airflow_provider_azureml.triggers.log import LogTail
@@ -85,5 +83,5 @@ def cancel(
 
 def cancel_at_once(hook: AzureMLHook, name: str, owner: str) -> None:
     """The same inside the handler of SIGTERM, which has no time for patience."""
-    with Driver(hook.credential, hook.settings.cloud, retry=AT_ONCE, mask=mask_secret) as driver:
+    with hook.new_driver(retry=AT_ONCE) as driver:
         cancel(hook, name, owner, "killed", driver.run)
