@@ -129,7 +129,7 @@ class Recording:
 
 def sentence(intent: Intent, outcome: Outcome) -> str:
     """The event for a person, on one line."""
-    who = f"application {intent.who.app_id}" if intent.who else "nobody signed in"
+    who = f"application {intent.who.app_id}" if intent.who else "no token"
     status = " ".join(part for part in (str(outcome.status or ""), outcome.code) if part)
     answer = f"{outcome.result} ({status})" if status else outcome.result
     request = f", request id {outcome.request_id}" if outcome.request_id else ""

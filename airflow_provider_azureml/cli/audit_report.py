@@ -76,7 +76,7 @@ def _row(event: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         str(event["time"])[:23].replace("T", " "),
         _task(event.get("task") or {}),
-        f"{event['connection']} ({(event.get('who') or {}).get('app_id', 'nobody signed in')})",
+        f"{event['connection']} ({(event.get('who') or {}).get('app_id', 'no token')})",
         action.removeprefix(_PROVIDERS),
         "/".join(resource.rsplit("/", 2)[-2:]),
         _outcome(event["outcome"]),
