@@ -17,6 +17,8 @@ from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError
 from airflow_provider_azureml.rest.flow import Request, Response
 
+Tell = Callable[[int, str], None]
+"""Says a line at a level of `logging`."""
 REQUIRED, BEST_EFFORT, OFF = MODES = ("required", "best_effort", "off")
 
 
@@ -36,7 +38,7 @@ class Recorder:
     :param is_required: whether a request that cannot be recorded is refused. Cancels never are.
     :param task: of the task try that is running, None outside of one.
     :param who: reads the claims of a token.
-    :param log: gets one line per event.
+    :param tell: gets one line per event.
     """
 
     journal: Journal
@@ -47,7 +49,7 @@ class Recorder:
     is_required: bool
     task: Callable[[], TaskKey | None]
     who: Callable[[str], Who | None]
-    log: logging.Logger
+    tell: Tell
 
     def watch(self, request: Request, correlation_id: str) -> Recording | None:
         """A new event; None for a request that changes nothing and reveals no secret."""
@@ -113,10 +115,10 @@ class Recording:
         """One line for people, and one more when the log has a gap."""
         if self._outcome is None or self._intent is None:
             return
-        self.recorder.log.info("audit: %s", sentence(self._intent, self._outcome))
+        self.recorder.tell(logging.INFO, f"audit: {sentence(self._intent, self._outcome)}")
         if self._problem:
             mend = "This line is its only record. " + _mend(self.recorder.journal)
-            self.recorder.log.error("audit: not recorded in full: %s %s", self._problem, mend)
+            self.recorder.tell(logging.ERROR, f"audit: not recorded in full: {self._problem} {mend}")
 
     def _refusal(self, error: OSError) -> AzureMLError:
         what = f"{self.act.action} on {self.act.resource}"

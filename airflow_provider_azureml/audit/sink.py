@@ -24,6 +24,8 @@ from typing import Any
 from airflow_provider_azureml.audit.chain import OPEN, seal
 
 FORMAT = 1
+PATIENCE = 0.3
+"""Seconds for which a record waits for others: a killed worker has five."""
 
 
 def _now() -> datetime:
@@ -58,7 +60,7 @@ class Journal:
     """
 
     _file: _File | None
-    _nested: Journal | None
+    _other: Journal | None
 
     def __init__(
         self,
@@ -76,22 +78,19 @@ class Journal:
     def append(self, content: Mapping[str, Any]) -> None:
         """Write a record, and return once it is on disk. Raises OSError: then nobody may rely on it.
 
-        A signal handler may call this while the same thread is in the middle of it: its record goes
-        to a file of its own, for neither may wait for the other.
+        A signal handler may interrupt a thread in the middle of this, and wait for a record of its own
+        (the cancel of SIGTERM): after `PATIENCE` that one goes to another file.
         """
-        me = threading.get_ident()
-        if me in self._inside:
-            self._nested = self._nested or Journal(self.folder, self._clock, self._os_write, self._os_sync)
-            self._nested.append(content)
+        if not self._writing.acquire(timeout=PATIENCE):
+            self._other = self._other or Journal(self.folder, self._clock, self._os_write, self._os_sync)
+            self._other.append(content)
             return
-        self._inside.add(me)
         try:
-            with self._writing:
-                file = self._current()
-                number = self._put(file, content)
-            self._sync(file, number)
+            file = self._current()
+            number = self._put(file, content)
         finally:
-            self._inside.discard(me)
+            self._writing.release()
+        self._sync(file, number)
 
     def close(self) -> None:
         """Let go of the file; the next record opens another."""
@@ -100,9 +99,8 @@ class Journal:
 
     def _anew(self) -> None:
         self._writing, self._syncing = threading.Lock(), threading.Lock()
-        self._inside: set[int] = set()
         self._file = None
-        self._nested = None
+        self._other = None
 
     def _current(self) -> _File:
         """The file of this day. A file that somebody deleted would swallow records: it is left."""
@@ -117,10 +115,8 @@ class Journal:
 
     def _finish(self, file: _File) -> None:
         """Leave a file whole: the next one names its last line."""
-        with self._syncing:
-            if file.synced < file.count:
-                self._os_sync(file.descriptor)
-                file.synced = file.count
+        self._os_sync(file.descriptor)
+        file.synced = file.count
         self._file = None
 
     def _open(self, day: str, before: _File | None) -> _File:
@@ -162,19 +158,22 @@ class Journal:
             self._abandon(file)
 
     def _sync(self, file: _File, number: int) -> None:
-        """One sync serves all who wrote before it began."""
-        with self._syncing:
+        """One sync serves all who wrote before it began; after `PATIENCE` everybody syncs for himself."""
+        mine = self._syncing.acquire(timeout=PATIENCE)
+        try:
             if file.synced >= number:
                 return
             if file.is_broken:
                 raise OSError(errno.EIO, os.strerror(errno.EIO), str(file.path))
             reached = file.count
-            try:
-                self._os_sync(file.descriptor)
-            except OSError:
-                self._abandon(file)  # what the disk holds now is not known
-                raise
-            file.synced = reached
+            self._os_sync(file.descriptor)
+            file.synced = max(file.synced, reached)
+        except OSError:
+            self._abandon(file)  # what the disk holds now is not known
+            raise
+        finally:
+            if mine:
+                self._syncing.release()
 
     def _abandon(self, file: _File) -> None:
         file.is_broken = True

@@ -7,12 +7,13 @@ import logging
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_azureml import connection
 from airflow_provider_azureml.access.diagnose import diagnose
-from airflow_provider_azureml.audit.recorder import Recorder
+from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
 from airflow_provider_azureml.connection import Settings
 from airflow_provider_azureml.errors import AzureMLError, ServiceError
@@ -82,11 +83,14 @@ class AzureMLHook(BaseHook):
         weakref.finalize(self, driver.close)
         return driver
 
-    def new_driver(self, **options: Any) -> Driver:
+    def new_driver(self, tell: Tell | None = None, **options: Any) -> Driver:
         """Another driver as the same identity, recorded like every other; the caller closes it.
 
+        :param tell: is given the lines about what is recorded, where they may not be logged at once.
         :param options: of `Driver`: `retry`, for one.
         """
+
+        recorder = self.recorder(self.settings)
 
         def renew() -> TokenCredential:
             resolver.forget(self.settings)
@@ -97,7 +101,7 @@ class AzureMLHook(BaseHook):
             self.settings.cloud,
             renew=renew,
             mask=mask_secret,
-            observer=self.recorder(self.settings),
+            observer=replace(recorder, tell=tell) if recorder and tell else recorder,
             **options,
         )
 
@@ -107,8 +111,11 @@ class AzureMLHook(BaseHook):
         Raises ConfigurationError for a setting that is none.
         """
         if settings not in self._recorders:
-            self._recorders[settings] = recorder_for(settings, self.task_instance, self.log)
+            self._recorders[settings] = recorder_for(settings, self.task_instance, self._tell)
         return self._recorders[settings]
+
+    def _tell(self, level: int, text: str) -> None:
+        self.log.log(level, "%s", text)
 
     @contextmanager
     def recorded(self, request: Request, **token: Any) -> Iterator[Callable[[Any], None]]:

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_azureml.audit.event import TaskKey, Who
-from airflow_provider_azureml.audit.recorder import OFF, REQUIRED, Recorder, check_mode
+from airflow_provider_azureml.audit.recorder import OFF, REQUIRED, Recorder, Tell, check_mode
 from airflow_provider_azureml.audit.sink import journal_in
 from airflow_provider_azureml.compat import configured, running_task
 from airflow_provider_azureml.connection import Settings
@@ -23,7 +22,7 @@ def audit_folder() -> Path:
     return Path(configured("azureml", "audit_path") or beside)
 
 
-def recorder_for(settings: Settings, task_instance: Any, log: logging.Logger) -> Recorder | None:
+def recorder_for(settings: Settings, task_instance: Any, tell: Tell) -> Recorder | None:
     """Who writes down what is done with a connection; None when `[azureml] audit` is `off`.
 
     Raises ConfigurationError for a value of it that is none.
@@ -42,7 +41,7 @@ def recorder_for(settings: Settings, task_instance: Any, log: logging.Logger) ->
         is_required=mode == REQUIRED,
         task=_key_of(task_instance),
         who=_who,
-        log=log,
+        tell=tell,
     )
 
 

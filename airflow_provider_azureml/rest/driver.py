@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-TIMEOUTS = {"connection_timeout": 10, "read_timeout": 120}
+TIMEOUTS = {"connection_timeout": 10.0, "read_timeout": 120.0}
+"""Seconds, in azure-core's words."""
 
 
 class Credential(Protocol):
@@ -56,6 +57,7 @@ class _Session:
     correlation_id: str = ""
     retry: Retry = field(default_factory=Retry)
     mask: Callable[[str], None] = _nothing_to_mask
+    timeouts: Mapping[str, float] = field(default_factory=lambda: TIMEOUTS)
     observer: Observer | None = None
     _masked: set[int] = field(default_factory=set, repr=False)
 
@@ -157,7 +159,7 @@ class Driver:
             if watch := first_watch(step.request):
                 watch.intend(token)
             request = self._session.build(step.request, token, correlation)
-            answer = self._client.send_request(request, **TIMEOUTS)
+            answer = self._client.send_request(request, **self._session.timeouts)
             outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
         except AzureError as error:
             outcome = _failure(step, error)
@@ -238,7 +240,7 @@ class AsyncDriver:
             if watch := first_watch(step.request):
                 await asyncio.to_thread(watch.intend, token)
             request = self._session.build(step.request, token, correlation)
-            answer = await self._client.send_request(request, **TIMEOUTS)
+            answer = await self._client.send_request(request, **self._session.timeouts)
             outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
         except AzureError as error:
             outcome = _failure(step, error)

@@ -35,7 +35,7 @@ def recorder(folder: Path, is_required: bool = True, **changes: Any) -> Recorder
         "is_required": is_required,
         "task": lambda: TASK,
         "who": lambda token: Who("tenant", "app", f"object of {token}"),
-        "log": log,
+        "tell": lambda level, text: log.log(level, "%s", text),
     }
     return Recorder(**{**values, **changes})
 

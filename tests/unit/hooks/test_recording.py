@@ -6,7 +6,6 @@ from __future__ import annotations
 import ast
 import base64
 import json
-import logging
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +20,10 @@ from airflow_provider_azureml.hooks.recording import LastAnswer, audit_folder, r
 GUID = "11111111-2222-3333-4444-555555555555"
 PACKAGE = Path(airflow_provider_azureml.__file__).parent
 TI = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=1)
-log = logging.getLogger("tests")
+
+
+def said(level: int, text: str) -> None:
+    raise AssertionError(text)
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_the_log_is_beside_the_task_logs_unless_it_is_told_where(
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", "/logs")
     assert audit_folder() == Path("/logs/azureml-audit")
     monkeypatch.setenv("AIRFLOW__AZUREML__AUDIT_PATH", "/elsewhere")
-    made = recorder_for(settings, None, log)
+    made = recorder_for(settings, None, said)
     assert made is not None
     assert made.journal.folder == Path("/elsewhere")
 
@@ -45,7 +47,7 @@ def test_requests_are_refused_unless_best_effort_is_chosen(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, mode: str, is_required: bool
 ) -> None:
     monkeypatch.setenv("AIRFLOW__AZUREML__AUDIT", mode)
-    made = recorder_for(settings, None, log)
+    made = recorder_for(settings, None, said)
     assert made is not None
     assert made.is_required is is_required
 
@@ -54,16 +56,16 @@ def test_nobody_records_when_it_is_off_and_a_wrong_word_is_an_error(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     monkeypatch.setenv("AIRFLOW__AZUREML__AUDIT", "off")
-    assert recorder_for(settings, None, log) is None
+    assert recorder_for(settings, None, said) is None
     monkeypatch.setenv("AIRFLOW__AZUREML__AUDIT", "none")
     with pytest.raises(ConfigurationError, match=r"\[azureml\] audit: 'none' is unknown"):
-        recorder_for(settings, None, log)
+        recorder_for(settings, None, said)
 
 
 def test_the_task_is_the_given_one_or_the_running_one_or_none(settings: Settings) -> None:
     from airflow.sdk.execution_time.context import set_current_context
 
-    given, running = recorder_for(settings, TI, log), recorder_for(settings, None, log)
+    given, running = recorder_for(settings, TI, said), recorder_for(settings, None, said)
     assert given is not None
     assert running is not None
     assert (given.task(), running.task()) == (TaskKey("d", "r", "t", -1, 1), None)
@@ -72,7 +74,7 @@ def test_the_task_is_the_given_one_or_the_running_one_or_none(settings: Settings
 
 
 def test_who_is_read_from_the_token_and_a_token_that_says_nothing_is_nobody(settings: Settings) -> None:
-    made = recorder_for(settings, None, log)
+    made = recorder_for(settings, None, said)
     assert made is not None
     claims = json.dumps({"tid": "t", "appid": "a", "oid": "o"}).encode()
     token = "h." + base64.urlsafe_b64encode(claims).decode().rstrip("=") + ".s"

@@ -56,7 +56,14 @@ async def test_it_fires_once_the_job_has_ended() -> None:
     hook = azure("Completed")
     hook.on("POST", BATCH, states({"j": "Queued"}), states({"j": "Odd"}), states({"j": "Completed"}))
     event = await event_of(trigger(hook))
-    assert event == {"name": "j", "reason": ENDED, "status": "Completed", "error": "", "log_offset": 0}
+    assert event == {
+        "name": "j",
+        "owner": "me",
+        "reason": ENDED,
+        "status": "Completed",
+        "error": "",
+        "log_offset": 0,
+    }
     assert len(hook.asked("POST", BATCH)) == 3
 
 
