@@ -12,7 +12,7 @@ INTEGRATION = "Azure Machine Learning"
 HOOK = f"{PACKAGE}.hooks.azureml.AzureMLHook"
 MODULES = {
     "hooks": ("azureml", "keyvault", "lake"),
-    "operators": ("job", "model", "rotation"),
+    "operators": ("job", "model", "reaper", "rotation"),
     "sensors": ("asset", "compute", "job"),
     "triggers": ("asset", "child", "compute", "job", "moment"),
 }

@@ -29,6 +29,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 TIMEOUTS = {"connection_timeout": 10.0, "read_timeout": 120.0}
 """Seconds, in azure-core's words."""
+BRIEF = 3.0
+"""Seconds for each of these, of a request that is to be brief."""
 
 
 class Credential(Protocol):
@@ -65,6 +67,11 @@ class _Session:
         """What a driver carries out for a flow."""
         shown = observed(flow, observer or self.observer, correlation_id)
         return resilient(shown, Rules(self.cloud, self.retry))
+
+    def limits(self, call: Call) -> Mapping[str, float]:
+        if not call.request.brief:
+            return self.timeouts
+        return {name: min(seconds, BRIEF) for name, seconds in self.timeouts.items()}
 
     def hide(self, secret: str) -> None:
         """Mask each secret once: every call costs a message to Airflow's supervisor."""
@@ -159,7 +166,7 @@ class Driver:
             if watch := first_watch(step.request):
                 watch.intend(token)
             request = self._session.build(step.request, token, correlation)
-            answer = self._client.send_request(request, **self._session.timeouts)
+            answer = self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
         except AzureError as error:
             outcome = _failure(step, error)
@@ -240,7 +247,7 @@ class AsyncDriver:
             if watch := first_watch(step.request):
                 await asyncio.to_thread(watch.intend, token)
             request = self._session.build(step.request, token, correlation)
-            answer = await self._client.send_request(request, **self._session.timeouts)
+            answer = await self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
         except AzureError as error:
             outcome = _failure(step, error)
