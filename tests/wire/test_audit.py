@@ -172,7 +172,7 @@ def test_the_work_had_effects_of_every_kind(clients: dict[str, Done]) -> None:
         ("secret", "set"),
         ("model-version", "created"),
     }
-    assert [effect for effect, _ in jobs(clients["short"])] == ["created", "cancel-requested", "updated"]
+    assert {effect for effect, _ in jobs(clients["short"])} == {"created", "cancel-requested", "updated"}
 
 
 @WORKERS
@@ -206,11 +206,11 @@ def test_the_run_is_shown_with_the_task_of_each_event(
     events = shown(clients["work"].audit, RUN, capsys)
     assert {event["task"]["task_id"] for event in events} == {"train", "deferred", "rotate", "register"}
     job = shown(clients["work"].audit, f"{NAME}-work-1", capsys)
-    assert [(event["task"]["task_id"], event["action"].rsplit("/", 2)[-2:]) for event in job] == [
-        ("train", ["jobs", "write"]),
-        ("deferred", ["cancel", "action"]),
-        ("deferred", ["runs", "write"]),
-    ]
+    assert {(event["task"]["task_id"], event["action"].split("/", 2)[2]) for event in job} == {
+        ("train", "jobs/write"),
+        ("deferred", "jobs/cancel/action"),
+        ("deferred", "experiments/runs/write"),
+    }
 
 
 def test_polls_and_looks_are_not_recorded(clients: dict[str, Done]) -> None:
@@ -246,15 +246,14 @@ def test_a_process_killed_before_the_outcome_leaves_a_whole_log_and_an_unknown_o
 
 
 def test_a_log_that_fails_refuses_submits_and_no_cancel(clients: dict[str, Done]) -> None:
-    assert jobs(clients["failing"]) == [
-        ("created", f"{NAME}-failing-full-0"),
-        ("cancel-requested", f"{NAME}-failing-full-0"),
-        ("updated", f"{NAME}-failing-full-0"),
-        ("created", f"{NAME}-failing-full-2"),
-        ("created", f"{NAME}-failing-nowhere-0"),
-        ("cancel-requested", f"{NAME}-failing-nowhere-0"),
-        ("updated", f"{NAME}-failing-nowhere-0"),
-    ]
+    cancelled = ("cancel-requested", "created", "updated")
+    assert sorted(jobs(clients["failing"])) == sorted(
+        [
+            *((effect, f"{NAME}-failing-full-0") for effect in cancelled),
+            ("created", f"{NAME}-failing-full-2"),
+            *((effect, f"{NAME}-failing-nowhere-0") for effect in cancelled),
+        ]
+    )
     report = verify(clients["failing"].audit)
     assert (report.problems, report.notes) == ([], [])
 

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -168,3 +171,64 @@ def test_a_refused_request_does_not_go_out(caplog: pytest.LogCaptureFixture) -> 
         assert not isinstance(caught.value, UnreachableError)
     assert notes.told == [("intend", "")]
     assert caplog.records == []
+
+
+class Answering:
+    """In the place of azure-core's client: an answer at once."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.sent = 0
+
+    async def send_request(self, request: Any, **_: object) -> Any:
+        self.sent += 1
+        return SimpleNamespace(status_code=200, headers={}, content=b"")
+
+    async def close(self) -> None:
+        pass
+
+
+class Slow(Notes):
+    """Writes to a slow disk."""
+
+    def intend(self, token: str) -> None:
+        time.sleep(0.3)
+        super().intend(token)
+
+    def conclude(self, answer: Response | ServiceError, attempts: int | None) -> None:
+        time.sleep(0.3)
+        super().conclude(answer, attempts)
+
+
+class Known:
+    async def get_token(self, *scopes: str) -> AccessToken:
+        return AccessToken("token", 2**40)
+
+
+async def test_a_slow_disk_holds_up_its_own_request_and_nothing_else_in_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("azure.core.AsyncPipelineClient", Answering)
+    notes, gaps = Slow(), []
+
+    async def tick() -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - began)
+
+    ticking = asyncio.create_task(tick())
+    async with AsyncDriver(Known(), CLOUD) as driver:
+        assert await driver.run(ask(SIGNED), observer=notes) == [200]
+    ticking.cancel()
+    assert notes.told == [("intend", "token"), ("conclude", 200, 1), "report"]
+    assert len(gaps) > 10
+    assert max(gaps) < 0.25
+
+
+async def test_polls_do_not_leave_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("azure.core.AsyncPipelineClient", Answering)
+    threads: list[object] = []
+    monkeypatch.setattr("asyncio.to_thread", lambda *work: threads.append(work))
+    async with AsyncDriver(Known(), CLOUD) as driver:
+        await driver.run(ask(GET, GET), observer=Notes())
+    assert threads == []
