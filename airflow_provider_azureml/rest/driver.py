@@ -17,7 +17,8 @@ from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import ServiceError, UnreachableError
 from airflow_provider_azureml.rest.azure_error import sign_in_error
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
-from airflow_provider_azureml.rest.retry import Call, Failure, Outcome, Retry, Rules, resilient
+from airflow_provider_azureml.rest.observer import Aside, Observer, first_watch, observed
+from airflow_provider_azureml.rest.retry import Call, Failure, Outcome, Retry, Rules, Steps, resilient
 from airflow_provider_azureml.rest.signature import redact_logs, without_signatures
 
 if TYPE_CHECKING:
@@ -59,15 +60,18 @@ class _Session:
     retry: Retry = field(default_factory=Retry)
     mask: Callable[[str], None] = _nothing_to_mask
     timeouts: Mapping[str, float] = field(default_factory=lambda: TIMEOUTS)
+    observer: Observer | None = None
     _masked: set[int] = field(default_factory=set, repr=False)
+
+    def steps(self, flow: Flow[T], correlation_id: str, observer: Observer | None) -> Steps[T]:
+        """What a driver carries out for a flow."""
+        shown = observed(flow, observer or self.observer, correlation_id)
+        return resilient(shown, Rules(self.cloud, self.retry))
 
     def limits(self, call: Call) -> Mapping[str, float]:
         if not call.request.brief:
             return self.timeouts
         return {name: min(seconds, BRIEF) for name, seconds in self.timeouts.items()}
-
-    def rules(self) -> Rules:
-        return Rules(self.cloud, self.retry)
 
     def hide(self, secret: str) -> None:
         """Mask each secret once: every call costs a message to Airflow's supervisor."""
@@ -102,6 +106,7 @@ class Driver:
     :param credential: who we are.
     :param renew: gives a credential without any cached token, for the one retry after a 401.
     :param mask: is told every token and signature before it is used.
+    :param observer: is present at every request that matters to it.
     """
 
     def __init__(
@@ -119,12 +124,17 @@ class Driver:
 
     def run(self, flow: Flow[T], correlation_id: str = "") -> T:
         """Drive a flow to its end and return its record."""
-        steps = resilient(flow, self._session.rules())
         correlation = correlation_id or self._session.correlation_id
+        steps = self._session.steps(flow, correlation, None)
         try:
             step = next(steps)
             while True:
-                step = steps.send(self._do(step, correlation))
+                try:
+                    outcome = self._do(step, correlation)
+                except ServiceError as error:  # a refused sign-in
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(outcome)
         except StopIteration as done:
             result: T = done.value
             return result
@@ -142,6 +152,9 @@ class Driver:
         self.close()
 
     def _do(self, step: Call | Pause, correlation: str) -> Outcome:
+        if isinstance(step, Aside):
+            step.work()
+            return Response(0)
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return Response(0)
@@ -150,6 +163,8 @@ class Driver:
         began = time.monotonic()
         try:
             token = self._token(step)
+            if watch := first_watch(step.request):
+                watch.intend(token)
             request = self._session.build(step.request, token, correlation)
             answer = self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
@@ -185,14 +200,22 @@ class AsyncDriver:
         self._session = _Session(cloud, **session)
         self._client = _async_client()
 
-    async def run(self, flow: Flow[T], correlation_id: str = "") -> T:
-        """Drive a flow to its end and return its record."""
-        steps = resilient(flow, self._session.rules())
+    async def run(self, flow: Flow[T], correlation_id: str = "", observer: Observer | None = None) -> T:
+        """Drive a flow to its end and return its record.
+
+        :param observer: of this flow; the driver is shared by many.
+        """
         correlation = correlation_id or self._session.correlation_id
+        steps = self._session.steps(flow, correlation, observer)
         try:
             step = next(steps)
             while True:
-                step = steps.send(await self._do(step, correlation))
+                try:
+                    outcome = await self._do(step, correlation)
+                except ServiceError as error:  # a refused sign-in
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(outcome)
         except StopIteration as done:
             result: T = done.value
             return result
@@ -210,6 +233,9 @@ class AsyncDriver:
         await self.close()
 
     async def _do(self, step: Call | Pause, correlation: str) -> Outcome:
+        if isinstance(step, Aside):
+            await asyncio.to_thread(step.work)
+            return Response(0)
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return Response(0)
@@ -218,6 +244,8 @@ class AsyncDriver:
         began = time.monotonic()
         try:
             token = await self._token(step)
+            if watch := first_watch(step.request):
+                await asyncio.to_thread(watch.intend, token)
             request = self._session.build(step.request, token, correlation)
             answer = await self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
