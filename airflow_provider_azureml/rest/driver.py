@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +18,7 @@ from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import ServiceError, UnreachableError
 from airflow_provider_azureml.rest.azure_error import sign_in_error
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
-from airflow_provider_azureml.rest.retry import Call, Failure, Outcome, Retry, Rules, resilient
+from airflow_provider_azureml.rest.retry import Call, Failure, Outcome, Refused, Retry, Rules, resilient
 from airflow_provider_azureml.rest.signature import redact_logs, without_signatures
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def _nothing_to_mask(secret: str) -> None:
     """Outside Airflow nobody collects what we log."""
 
 
+def _nothing_to_see(answer: Response) -> None:
+    """Who makes few requests needs no account of them."""
+
+
 @dataclass
 class _Session:
     """What both drivers know, and the parts of a call that do no I/O."""
@@ -57,10 +62,11 @@ class _Session:
     retry: Retry = field(default_factory=Retry)
     mask: Callable[[str], None] = _nothing_to_mask
     timeouts: Mapping[str, float] = field(default_factory=lambda: TIMEOUTS)
+    see: Callable[[Response], None] = _nothing_to_see
     _masked: set[int] = field(default_factory=set, repr=False)
 
-    def rules(self) -> Rules:
-        return Rules(self.cloud, self.retry)
+    def rules(self, retry: Retry | None, renews: bool) -> Rules:
+        return Rules(self.cloud, retry or self.retry, renews)
 
     def hide(self, secret: str) -> None:
         """Mask each secret once: every call costs a message to Airflow's supervisor."""
@@ -89,12 +95,22 @@ class _Session:
         )
 
 
+@dataclass
+class _Run:
+    """One flow under way: the credential that its last request went out with."""
+
+    correlation_id: str
+    credential: object = None
+
+
 class Driver:
     """Runs flows in a worker. Use it as a context manager, or call `close`.
 
     :param credential: who we are.
-    :param renew: gives a credential without any cached token, for the one retry after a 401.
+    :param renew: gives a credential without any cached token, for the one retry after a 401 or a refused
+        sign-in; called once for all flows that were refused with the same credential.
     :param mask: is told every token and signature before it is used.
+    :param see: is shown every answer.
     """
 
     def __init__(
@@ -107,17 +123,21 @@ class Driver:
     ) -> None:
         self._credential = credential
         self._renew = renew
+        self._renewing = threading.Lock()
         self._session = _Session(cloud, **session)
         self._client = _sync_client()
 
-    def run(self, flow: Flow[T], correlation_id: str = "") -> T:
-        """Drive a flow to its end and return its record."""
-        steps = resilient(flow, self._session.rules())
-        correlation = correlation_id or self._session.correlation_id
+    def run(self, flow: Flow[T], correlation_id: str = "", retry: Retry | None = None) -> T:
+        """Drive a flow to its end and return its record.
+
+        :param retry: how long to insist, when not as long as usual.
+        """
+        steps = resilient(flow, self._session.rules(retry, self._renew is not None))
+        run = _Run(correlation_id or self._session.correlation_id)
         try:
             step = next(steps)
             while True:
-                step = steps.send(self._do(step, correlation))
+                step = steps.send(self._do(step, run))
         except StopIteration as done:
             result: T = done.value
             return result
@@ -134,7 +154,7 @@ class Driver:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _do(self, step: Call | Pause, correlation: str) -> Outcome:
+    def _do(self, step: Call | Pause, run: _Run) -> Outcome:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return Response(0)
@@ -142,21 +162,25 @@ class Driver:
 
         began = time.monotonic()
         try:
-            token = self._token(step)
-            request = self._session.build(step.request, token, correlation)
+            token = self._token(step, run)
+            request = self._session.build(step.request, token, run.correlation_id)
             answer = self._client.send_request(request, **self._session.timeouts)
-            outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
+            outcome: Outcome = _response(step, answer.status_code, answer.headers, answer.content)
+            self._session.see(outcome)
         except AzureError as error:
             outcome = _failure(step, error)
         _trace(step, outcome, began)
         return outcome
 
-    def _token(self, call: Call) -> str:
+    def _token(self, call: Call, run: _Run) -> str:
         if not call.request.scope:
             return ""
         if call.renew and self._renew:
-            self._credential = self._renew()
-        return self._credential.get_token(call.request.scope).token
+            with self._renewing:
+                if self._credential is run.credential:  # else another thread was faster
+                    self._credential = self._renew()
+        run.credential = current = self._credential
+        return current.get_token(call.request.scope).token
 
 
 class AsyncDriver:
@@ -170,22 +194,23 @@ class AsyncDriver:
         credential: AsyncCredential,
         cloud: Cloud,
         *,
-        renew: Callable[[], AsyncCredential] | None = None,
+        renew: Callable[[], Awaitable[AsyncCredential]] | None = None,
         **session: Any,
     ) -> None:
         self._credential = credential
         self._renew = renew
+        self._renewing = asyncio.Lock()
         self._session = _Session(cloud, **session)
         self._client = _async_client()
 
-    async def run(self, flow: Flow[T], correlation_id: str = "") -> T:
-        """Drive a flow to its end and return its record."""
-        steps = resilient(flow, self._session.rules())
-        correlation = correlation_id or self._session.correlation_id
+    async def run(self, flow: Flow[T], correlation_id: str = "", retry: Retry | None = None) -> T:
+        """Drive a flow to its end and return its record; see `Driver.run`."""
+        steps = resilient(flow, self._session.rules(retry, self._renew is not None))
+        run = _Run(correlation_id or self._session.correlation_id)
         try:
             step = next(steps)
             while True:
-                step = steps.send(await self._do(step, correlation))
+                step = steps.send(await self._do(step, run))
         except StopIteration as done:
             result: T = done.value
             return result
@@ -202,7 +227,7 @@ class AsyncDriver:
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
-    async def _do(self, step: Call | Pause, correlation: str) -> Outcome:
+    async def _do(self, step: Call | Pause, run: _Run) -> Outcome:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return Response(0)
@@ -210,21 +235,25 @@ class AsyncDriver:
 
         began = time.monotonic()
         try:
-            token = await self._token(step)
-            request = self._session.build(step.request, token, correlation)
+            token = await self._token(step, run)
+            request = self._session.build(step.request, token, run.correlation_id)
             answer = await self._client.send_request(request, **self._session.timeouts)
-            outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
+            outcome: Outcome = _response(step, answer.status_code, answer.headers, answer.content)
+            self._session.see(outcome)
         except AzureError as error:
             outcome = _failure(step, error)
         _trace(step, outcome, began)
         return outcome
 
-    async def _token(self, call: Call) -> str:
+    async def _token(self, call: Call, run: _Run) -> str:
         if not call.request.scope:
             return ""
         if call.renew and self._renew:
-            self._credential = self._renew()
-        return (await self._credential.get_token(call.request.scope)).token
+            async with self._renewing:
+                if self._credential is run.credential:  # else another flow was faster
+                    self._credential = await self._renew()
+        run.credential = current = self._credential
+        return (await current.get_token(call.request.scope)).token
 
 
 def _sync_client() -> Any:
@@ -240,19 +269,20 @@ def _async_client() -> Any:
     return AsyncPipelineClient("", policies=[])
 
 
-def _outcome(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Response:
+def _response(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Response:
     lowered = {name.lower(): value for name, value in headers.items()}
     return Response(status, lowered, body, call.request.operation)
 
 
-def _failure(call: Call, error: Any) -> Failure:
-    """No answer is an outcome; a refused sign-in is the end."""
+def _failure(call: Call, error: Any) -> Failure | Refused:
+    """No answer, or no token."""
     from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
     if isinstance(error, ClientAuthenticationError):
         refused: ServiceError = sign_in_error(error, f"sign-in before {call.request.operation}")
         if not isinstance(refused, UnreachableError):
-            raise refused from error
+            refused.__cause__ = error
+            return Refused(refused)
         return Failure(refused.message, sent=False)
     return Failure(without_signatures(str(error.message)), sent=not isinstance(error, ServiceRequestError))
 
@@ -260,6 +290,11 @@ def _failure(call: Call, error: Any) -> Failure:
 def _trace(call: Call, outcome: Outcome, began: float) -> None:
     """The only log line about requests: no header, no body, no query."""
     millis = (time.monotonic() - began) * 1000
-    status = outcome.status if isinstance(outcome, Response) else outcome.message
     request_id = outcome.request_id if isinstance(outcome, Response) else ""
-    log.debug("%s -> %s in %.0f ms %s", call.request.operation, status, millis, request_id)
+    log.debug("%s -> %s in %.0f ms %s", call.request.operation, _told(outcome), millis, request_id)
+
+
+def _told(outcome: Outcome) -> str:
+    if isinstance(outcome, Response):
+        return str(outcome.status)
+    return outcome.message if isinstance(outcome, Failure) else f"no token: {outcome.error.code}"

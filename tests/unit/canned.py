@@ -8,10 +8,13 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_azureml.connection import CLOUDS
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
+from airflow_provider_azureml.rest.quota import Quota
+from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.rest.workspace import Workspace
 
 UNKNOWN_JOB = (404, {"error": {"code": "NotFound", "message": "no such job"}})
@@ -40,6 +43,7 @@ class CannedHook:
         self.workspace._region.append("https://eastus.api.azureml.ms")
         self.log = logging.getLogger("canned")
         self.requests: list[Request] = []
+        self.quota = Quota()
         self._rules: list[tuple[str, re.Pattern[str], list[Any]]] = []
 
     def on(self, method: str, path: str, *answers: Any) -> CannedHook:
@@ -66,14 +70,14 @@ class CannedHook:
         except StopIteration as done:
             return done.value
 
-    async def arun(self, flow: Flow[Any]) -> Any:
+    async def arun(self, flow: Flow[Any], retry: Retry | None = None) -> Any:
         """The same in an event loop."""
         return self.run(flow)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def opened(self) -> AsyncIterator[Any]:
         """There is nothing to open."""
-        yield
+        yield SimpleNamespace(quota=self.quota)
 
     async def aworkspace(self) -> Workspace:
         """The same workspace."""
