@@ -10,6 +10,7 @@ then the connection is read again and the credential made anew, once for all who
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -88,6 +89,7 @@ class SharedSession:
             self._retired.append(self._current)
             self._current = None
         if self._current is None:
+            await asyncio.to_thread(_import_azure)
             self._current = _session(settings, mask, lambda: self._reread(load, settings))
         return self._current
 
@@ -116,6 +118,12 @@ class SharedSession:
         self._current, self._retired = None, []
         for session in closing:
             await session.driver.close()
+
+
+def _import_azure() -> None:
+    """Load in a thread what the first session needs: in the event loop that stops all triggers for seconds."""
+    for name in ("aiohttp", "azure.core.pipeline.transport", "azure.core.rest", "azure.identity"):
+        importlib.import_module(name)
 
 
 def _session(settings: Settings, mask: Mask, reread: Callable[[], Awaitable[Settings]]) -> Session:

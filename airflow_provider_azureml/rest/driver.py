@@ -66,7 +66,13 @@ class _Session:
     _masked: set[int] = field(default_factory=set, repr=False)
 
     def rules(self, retry: Retry | None, renews: bool) -> Rules:
-        return Rules(self.cloud, retry or self.retry, renews)
+        return Rules(self.cloud, retry or self.retry, renews=renews)
+
+    def received(self, call: Call, answer: Any) -> Response:
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        response = Response(answer.status_code, headers, answer.content, call.request.operation)
+        self.see(response)
+        return response
 
     def hide(self, secret: str) -> None:
         """Mask each secret once: every call costs a message to Airflow's supervisor."""
@@ -165,8 +171,7 @@ class Driver:
             token = self._token(step, run)
             request = self._session.build(step.request, token, run.correlation_id)
             answer = self._client.send_request(request, **self._session.timeouts)
-            outcome: Outcome = _response(step, answer.status_code, answer.headers, answer.content)
-            self._session.see(outcome)
+            outcome: Outcome = self._session.received(step, answer)
         except AzureError as error:
             outcome = _failure(step, error)
         _trace(step, outcome, began)
@@ -238,8 +243,7 @@ class AsyncDriver:
             token = await self._token(step, run)
             request = self._session.build(step.request, token, run.correlation_id)
             answer = await self._client.send_request(request, **self._session.timeouts)
-            outcome: Outcome = _response(step, answer.status_code, answer.headers, answer.content)
-            self._session.see(outcome)
+            outcome: Outcome = self._session.received(step, answer)
         except AzureError as error:
             outcome = _failure(step, error)
         _trace(step, outcome, began)
@@ -267,11 +271,6 @@ def _async_client() -> Any:
     from azure.core import AsyncPipelineClient
 
     return AsyncPipelineClient("", policies=[])
-
-
-def _response(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Response:
-    lowered = {name.lower(): value for name, value in headers.items()}
-    return Response(status, lowered, body, call.request.operation)
 
 
 def _failure(call: Call, error: Any) -> Failure | Refused:

@@ -85,9 +85,9 @@ class Rules:
 
     cloud: Cloud
     retry: Retry = field(default_factory=Retry)
-    renews: bool = True
     clock: Callable[[], float] = time.monotonic
     dice: Callable[[], float] = random.random
+    renews: bool = True
 
 
 def resilient(flow: Flow[T], rules: Rules) -> Steps[T]:
