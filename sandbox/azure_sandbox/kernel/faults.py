@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal, cast, get_args
 
+from azure_sandbox.kernel.checks import InvalidRule, child, number, only, pattern, text
+
 Phase = Literal["before", "after", "mid_body"]
 ActionKind = Literal["status", "reset", "stall_seconds", "truncate"]
 
@@ -22,10 +24,6 @@ ActionKind = Literal["status", "reset", "stall_seconds", "truncate"]
 LONGEST_STALL = 600.0
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
-
-
-class InvalidRule(ValueError):
-    """A rule that does not hold together; the text names the member and what it must be."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +85,9 @@ class Rule:
     seen: int = 0
     struck: int = 0
 
+    def rendered(self) -> dict[str, Any]:
+        return {"id": self.id, **self.document, "seen": self.seen, "struck": self.struck}
+
 
 class Faults:
     """The rules of one cloud, in memory: a restart forgets them."""
@@ -118,33 +119,26 @@ class Faults:
 
 def parse(document: Mapping[str, Any]) -> Rule:
     """:raises InvalidRule: naming the member that is wrong"""
-    _only(document, "the rule", {"match", "phase", "action"})
+    only(document, "the rule", {"match", "phase", "action"})
     phase = document.get("phase")
     if phase not in get_args(Phase):
         raise InvalidRule(f"phase must be one of {', '.join(get_args(Phase))}, not {phase!r}")
-    action = _action(_object(document, "action"))
+    action = _action(child(document, "", "action"))
     if (action.kind == "status" and phase == "mid_body") or (action.kind == "truncate" and phase == "before"):
         raise InvalidRule(f"action {action.kind} cannot be had in phase {phase}")
-    match = _match(_object(document, "match"))
+    match = _match(child(document, "", "match"))
     return Rule(str(uuid.uuid4()), match, cast("Phase", phase), action, dict(document))
 
 
 def _match(given: Mapping[str, Any]) -> Match:
-    _only(given, "match", {"method", "host", "path", "object_id", "nth", "count"})
-    for name in ("method", "host", "path", "object_id"):
-        if name in given and not (isinstance(given[name], str) and given[name]):
-            raise InvalidRule(f"match.{name} must be a text that is not empty")
-    try:
-        path = re.compile(given.get("path", ""))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise InvalidRule(f"match.path is no regular expression: {error}") from None
+    only(given, "match", {"method", "host", "path", "object_id", "nth", "count"})
     return Match(
-        given.get("method", "").upper(),
-        given.get("host", "*").lower(),
-        path,
-        given.get("object_id", "").lower(),
-        _number(given, "match", "nth", 1, whole=True, least=1),
-        None if given.get("count", 1) is None else _number(given, "match", "count", 1, whole=True, least=1),
+        text(given, "match", "method", "").upper(),
+        text(given, "match", "host", "*").lower(),
+        pattern(given, "match", "path"),
+        text(given, "match", "object_id", "").lower(),
+        number(given, "match", "nth", 1, whole=True, least=1),
+        None if given.get("count", 1) is None else number(given, "match", "count", 1, whole=True, least=1),
     )
 
 
@@ -156,8 +150,8 @@ def _action(given: Mapping[str, Any]) -> Action:
 
 
 def _status(given: Mapping[str, Any]) -> Action:
-    _only(given, "action", {"status", "headers", "body"})
-    status = _number(given, "action", "status", 0, whole=True, least=200, most=599)
+    only(given, "action", {"status", "headers", "body"})
+    status = number(given, "action", "status", 0, whole=True, least=200, most=599)
     headers, body = given.get("headers", {}), given.get("body")
     if not isinstance(headers, dict) or not all(_is_header(*pair) for pair in headers.items()):
         raise InvalidRule("action.headers must be an object of header names and texts")
@@ -173,21 +167,21 @@ def _status(given: Mapping[str, Any]) -> Action:
 
 
 def _reset(given: Mapping[str, Any]) -> Action:
-    _only(given, "action", {"reset"})
+    only(given, "action", {"reset"})
     if given["reset"] is not True:
         raise InvalidRule("action.reset must be true")
     return Action("reset")
 
 
 def _stall(given: Mapping[str, Any]) -> Action:
-    _only(given, "action", {"stall_seconds"})
-    seconds = _number(given, "action", "stall_seconds", 0, whole=False, least=0, most=LONGEST_STALL)
+    only(given, "action", {"stall_seconds"})
+    seconds = number(given, "action", "stall_seconds", most=LONGEST_STALL)
     return Action("stall_seconds", stall_seconds=seconds)
 
 
 def _truncate(given: Mapping[str, Any]) -> Action:
-    _only(given, "action", {"truncate"})
-    return Action("truncate", truncate=_number(given, "action", "truncate", 0, whole=True, least=0))
+    only(given, "action", {"truncate"})
+    return Action("truncate", truncate=number(given, "action", "truncate", whole=True))
 
 
 _ACTIONS: dict[str, Callable[[Mapping[str, Any]], Action]] = {
@@ -196,37 +190,6 @@ _ACTIONS: dict[str, Callable[[Mapping[str, Any]], Action]] = {
     "stall_seconds": _stall,
     "truncate": _truncate,
 }
-
-
-def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = document.get(name)
-    if not isinstance(value, dict):
-        raise InvalidRule(f"{name} must be an object")
-    return value
-
-
-def _only(given: Mapping[str, Any], where: str, known: set[str]) -> None:
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise InvalidRule(f"{where} has no member {unknown[0]!r}; it may have {', '.join(sorted(known))}")
-
-
-def _number(
-    given: Mapping[str, Any],
-    where: str,
-    name: str,
-    default: int,
-    *,
-    whole: bool,
-    least: float,
-    most: float = 1e9,
-) -> Any:
-    value = given.get(name, default)
-    kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
-        word = "a whole number" if whole else "a number"
-        raise InvalidRule(f"{where}.{name} must be {word} from {least:g} to {most:g}, not {value!r}")
-    return value
 
 
 def _is_header(name: object, value: object) -> bool:

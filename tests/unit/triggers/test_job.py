@@ -56,7 +56,14 @@ async def test_it_fires_once_the_job_has_ended() -> None:
     hook = azure("Completed")
     hook.on("POST", BATCH, states({"j": "Queued"}), states({"j": "Odd"}), states({"j": "Completed"}))
     event = await event_of(trigger(hook))
-    assert event == {"name": "j", "reason": ENDED, "status": "Completed", "error": "", "log_offset": 0}
+    assert event == {
+        "name": "j",
+        "owner": "me",
+        "reason": ENDED,
+        "status": "Completed",
+        "error": "",
+        "log_offset": 0,
+    }
     assert len(hook.asked("POST", BATCH)) == 3
 
 
@@ -181,7 +188,7 @@ async def test_a_state_that_is_never_to_be_had_is_an_event_and_no_cancel(monkeyp
 async def test_the_log_is_told_and_its_place_is_kept_for_the_next_triggerer() -> None:
     url = "https://a.blob.core.windows.net/c/std_log.txt?sig=x"
     hook = azure("Completed").on("GET", "/runs/j/details", {"logFiles": {"user_logs/std_log.txt": url}})
-    hook.on("GET", "std_log.txt", (206, "hello"), (206, ""))  # canned answers are JSON: with quotes
+    hook.on("GET", "std_log.txt", (206, "hello"), (206, 1))  # a canned answer is JSON, in quotes
     with capture_logs() as said:
         event = await event_of(trigger(hook, stream_logs=True, log_offset=100))
     assert [line["event"] for line in said] == ['hello"', "Job j is Completed"]

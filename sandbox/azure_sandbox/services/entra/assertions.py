@@ -100,7 +100,7 @@ def _check_federated(cloud: Cloud, identity: Identity, assertion: Assertion) -> 
     _check_times(cloud, assertion)
     try:
         if assertion.claim("iss") == cloud.entra.url:
-            cloud.entra.verify(assertion.token, cloud.clock.time())
+            cloud.entra.verify(assertion.token, cloud.clock.time_of("entra"))
         else:
             cloud.port(AssertionIssuers).verify(assertion.token)
     except InvalidToken:
@@ -135,7 +135,11 @@ def _may_be_subject(cloud: Cloud, issuer: str, subject: str) -> bool:
 
 
 def _check_times(cloud: Cloud, assertion: Assertion) -> None:
-    now, start, end = cloud.clock.time(), assertion.moment("nbf", 0.0), assertion.moment("exp", -1.0)
+    now, start, end = (
+        cloud.clock.time_of("entra"),
+        assertion.moment("nbf", 0.0),
+        assertion.moment("exp", -1.0),
+    )
     if not start - _SKEW <= now < end:
         raise errors.assertion_expired(now, start, end)
 

@@ -19,7 +19,7 @@ from azure_sandbox.services.entra.resources import EXCHANGE_AUDIENCE, GRAPH, sam
 def access_claims(
     cloud: Cloud, identity: Identity, resource: str, lifetime: float, proof: str
 ) -> dict[str, Any]:
-    now = int(cloud.clock.time())
+    now = int(cloud.clock.time_of("entra"))
     common = {
         "aud": resource,
         "iat": now,
