@@ -88,8 +88,15 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
 
     async def watch(self) -> dict[str, Any]:
         """Look until the job has ended; return the event."""
+        seat = watched(self.azureml_conn_id, self.hook, self.job_name, self.poll_interval)
         try:
-            return await asyncio.wait_for(self._until_ended(), self._seconds_left())
+            async with seat as place, self._reader() as log:
+                looking = self._until_ended(place, log)
+                status = await asyncio.wait_for(looking, self._seconds_left())
+                if log and place.workspace:
+                    await log.finish(place.workspace)
+            self._show(status)
+            return self._event(ENDED)
         except asyncio.TimeoutError:
             return await self._give_up()
         except AzureMLError as error:
@@ -98,31 +105,24 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
     def _seconds_left(self) -> float | None:
         return None if self.deadline is None else max(remaining(self.deadline), 0.0)
 
-    async def _until_ended(self) -> dict[str, Any]:
+    async def _until_ended(self, seat: Seat, log: LogReader | None) -> str:
         patience, wait = Patience(self.poll_interval), 0.0
-        async with (
-            watched(self.azureml_conn_id, self.hook, self.job_name, self.poll_interval) as seat,
-            self._reader() as log,
-        ):
-            while True:
-                try:
-                    status = await seat.status(wait)
-                except AzureMLError as error:
-                    wait = patience.bear(error)
-                    self.log.warning("The state of job %s is not to be had just now: %s", seat.name, error)
-                    continue
-                patience.refill()
-                wait = 0.0
-                await self._tell(seat, status, log)
-                if is_terminal(status):
-                    return self._event(ENDED)
-
-    async def _tell(self, seat: Seat, status: str, log: LogReader | None) -> None:
-        if log and seat.workspace and is_terminal(status):
-            await log.finish(seat.workspace)
-        self._show(status)
-        if log and seat.workspace and has_log(status):  # the states came all together, the logs are spread
-            log.visit(seat.workspace, self.poll_interval / 2)
+        while True:
+            try:
+                status = await seat.status(wait)
+            except AzureMLError as error:
+                wait = patience.bear(error)
+                self.log.warning("The state of job %s is not to be had just now: %s", seat.name, error)
+                continue
+            patience.refill()
+            wait = 0.0
+            if is_terminal(status):
+                return status
+            self._show(status)
+            if (
+                log and seat.workspace and has_log(status)
+            ):  # the states came all together, the logs are spread
+                log.visit(seat.workspace, self.poll_interval / 2)
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[LogReader | None]:

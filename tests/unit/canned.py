@@ -35,7 +35,8 @@ def arm_job(name: str, status: str, **properties: Any) -> dict[str, Any]:
 class CannedHook:
     """What operators and triggers use of a hook.
 
-    An answer is a body (200), (status, body), or a function of the request that returns one of these.
+    An answer is a body (200), (status, body), or a function of the request that returns one of these. A body
+    is JSON, or bytes.
     """
 
     def __init__(self) -> None:
@@ -100,7 +101,8 @@ def _response(value: Any, request: Request) -> Response:
     if isinstance(value, Exception):
         raise value
     status, body = value if isinstance(value, tuple) else (200, value)
-    return Response(status, {}, json.dumps(body).encode(), request.operation)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Response(status, {}, content, request.operation)
 
 
 def states(statuses: dict[str, str]) -> Any:

@@ -188,11 +188,11 @@ async def test_a_state_that_is_never_to_be_had_is_an_event_and_no_cancel(monkeyp
 async def test_the_log_is_told_and_its_place_is_kept_for_the_next_triggerer() -> None:
     url = "https://a.blob.core.windows.net/c/std_log.txt?sig=x"
     hook = azure("Completed").on("GET", "/runs/j/details", {"logFiles": {"user_logs/std_log.txt": url}})
-    hook.on("GET", "std_log.txt", (206, "hello"), (206, 1))  # a canned answer is JSON, in quotes
+    hook.on("GET", "std_log.txt", (206, b"\nhello\n"), (206, b"\n"))
     with capture_logs() as said:
         event = await event_of(trigger(hook, stream_logs=True, log_offset=100))
-    assert [line["event"] for line in said] == ['hello"', "Job j is Completed"]
-    assert event["log_offset"] == 100 + len('hello"')
+    assert [line["event"] for line in said] == ["hello", "Job j is Completed"]
+    assert event["log_offset"] == 100 + len("hello\n")
     assert hook.asked("GET", "std_log.txt")[0].headers["Range"].startswith("bytes=99-")
 
 
