@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.errors import (
     DeniedError,
@@ -64,15 +65,17 @@ def sign_in_error(error: ClientAuthenticationError, operation: str = "") -> Serv
     message = str(error.message)
     found = _AADSTS.search(message)
     code = found.group() if found else ""
-    status = getattr(error.response, "status_code", None)
+    response = error.response or getattr(error.__cause__, "response", None)
+    status = getattr(response, "status_code", None)
     if code in _BUSY or (isinstance(status, int) and status in TRANSIENT):
-        return UnreachableError(status or 0, code or "SignIn", message, "", operation, _asked_to_wait(error))
+        return UnreachableError(status or 0, code or "SignIn", message, "", operation, _named(response))
     if not code and _had_no_answer(error):
         return UnreachableError(0, "NoAnswer", f"Sign-in had no answer. {message}", "", operation)
     return DeniedError(401, code or type(error).__name__, message, "", operation)
 
 
-def _asked_to_wait(error: ClientAuthenticationError) -> float | None:
-    headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
+def _named(response: Any) -> float | None:
+    """Seconds that an answer asks to wait."""
+    headers: Mapping[str, str] = getattr(response, "headers", None) or {}
     lowered = {name.lower(): value for name, value in headers.items()}
-    return parse_retry_after(lowered, datetime.now(timezone.utc))
+    return parse_retry_after(lowered, datetime.fromtimestamp(time.time(), timezone.utc))

@@ -282,7 +282,7 @@ def _failure(call: Call, error: Any) -> Failure | Refused:
         if not isinstance(refused, UnreachableError):
             refused.__cause__ = error
             return Refused(refused)
-        return Failure(refused.message, sent=False)
+        return Failure(refused.message, sent=False, retry_after=refused.retry_after)
     return Failure(without_signatures(str(error.message)), sent=not isinstance(error, ServiceRequestError))
 
 

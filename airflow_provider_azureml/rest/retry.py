@@ -36,10 +36,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Failure:
-    """There was no answer. `sent` is False when the request certainly never left."""
+    """There was no answer. `sent` is False when the request certainly never left.
+
+    :param retry_after: seconds, when it was Entra that could not answer and named a time.
+    """
 
     message: str
     sent: bool
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -121,19 +125,22 @@ def decide(
     :param dice: between 0 and 1.
     """
     jittered = dice * min(retry.cap, retry.first * 2.0 ** (tries - 1))
-    if isinstance(outcome, Failure):
-        again = tries < retry.silences and (request.repeatable or not outcome.sent)
-        return jittered if again else None
-    undone = request.repeatable or outcome.status == 429
-    if outcome.status not in TRANSIENT or tries >= retry.answers or not undone:
+    if not _may_repeat(retry, request, outcome, tries):
         return None
     if outcome.retry_after is None:
         return jittered
     if outcome.retry_after > retry.longest:
-        told = "%s asked for a pause of %.0f s; it gets %.0f s"
+        told = "%s: Azure asked for a pause of %.0f s, and gets %.0f s"
         log.warning(told, request.operation, outcome.retry_after, retry.longest)
     # A little later than asked, each client differently: they were all told the same time.
     return min(retry.longest, outcome.retry_after) + jittered / 4
+
+
+def _may_repeat(retry: Retry, request: Request, outcome: Response | Failure, tries: int) -> bool:
+    if isinstance(outcome, Failure):
+        return tries < retry.silences and (request.repeatable or not outcome.sent)
+    undone = request.repeatable or outcome.status == 429
+    return outcome.status in TRANSIENT and tries < retry.answers and undone
 
 
 def _insist(request: Request, rules: Rules) -> Steps[Response]:
@@ -166,5 +173,5 @@ def _is_unauthorized(outcome: Outcome) -> bool:
 def _stand(request: Request, outcome: Response | Failure, tries: int) -> Response:
     if isinstance(outcome, Failure):
         message = f"{outcome.message} ({tries} attempts)"
-        raise UnreachableError(0, "NoAnswer", message, "", request.operation)
+        raise UnreachableError(0, "NoAnswer", message, "", request.operation, outcome.retry_after)
     return outcome
