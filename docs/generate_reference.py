@@ -18,6 +18,7 @@ NOTE = "<!-- Written by docs/generate_reference.py; do not edit. -->\n\n"
 OPERATORS = {
     "operators.job": "AzureMLRunJobOperator",
     "operators.model": "AzureMLRegisterModelOperator",
+    "operators.reaper": "AzureMLReaperOperator",
     "operators.rotation": "AzureMLRotateSecretOperator",
     "sensors.job": "AzureMLJobSensor AzureMLChildJobSensor",
     "sensors.compute": "AzureMLComputeSensor",

@@ -30,9 +30,9 @@ AT_MOST = 3.8
 """Seconds for which the handler of SIGTERM waits for a cancel: Airflow sends SIGKILL after five."""
 ONCE = Retry(total=0.0, answers=1, silences=1)
 TWICE = Retry(total=1.5, answers=2, silences=2, first=0.1, cap=0.2, longest=0.5)
-A_LOOK = {"connection_timeout": 0.8, "read_timeout": 0.8}
-A_CANCEL = {"connection_timeout": 1.2, "read_timeout": 1.2}
-"""Seconds: a look and two cancels fit into the time above, even when none is answered."""
+A_LOOK = {"connection_timeout": 0.7, "read_timeout": 0.7}
+A_CANCEL = {"connection_timeout": 1.1, "read_timeout": 1.1}
+"""Seconds: a look, a mark and two cancels fit into the time above, even when none is answered."""
 SLICE = 0.5
 """Seconds that a waiting worker sleeps at a time, so that SIGTERM is noticed at once."""
 
@@ -151,18 +151,21 @@ def _cancel_soon(
     has ended, or has gone over to a newer try.
     """
     workspace, mask = hook.workspace, mask_secret
+    untraced = "the job could not be looked at"
     with Driver(hook.credential, hook.settings.cloud, retry=ONCE, timeouts=A_LOOK, mask=mask) as driver:
         try:
             job = driver.run(job_flows.find(workspace, name), hook.correlation_id)
-        except UnreachableError as error:
-            job, untraced = None, str(error)
+        except UnreachableError:
+            job = None
         else:
             if job is None:
                 return Cancelled(problem="Azure does not know it yet")
             if not may_cancel(job, owner, try_number):
                 return None
+            if workspace.is_discovered:
+                untraced = driver.run(intent.mark(workspace, job, reason), hook.correlation_id)
     with Driver(hook.credential, hook.settings.cloud, retry=TWICE, timeouts=A_CANCEL, mask=mask) as driver:
-        if job is None:
-            driver.run(job_flows.cancel(workspace, name), hook.correlation_id)
-            return Cancelled(untraced=untraced)
-        return Cancelled(untraced=driver.run(intent.cancel(workspace, job, reason), hook.correlation_id))
+        driver.run(intent.ask(workspace, name), hook.correlation_id)
+        if job is not None and untraced:
+            untraced = driver.run(intent.mark(workspace, job, reason), hook.correlation_id)
+    return Cancelled(untraced=untraced)

@@ -29,6 +29,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 TIMEOUTS = {"connection_timeout": 10.0, "read_timeout": 120.0}
 """Seconds, in azure-core's words."""
+BRIEF = 3.0
+"""Seconds for each of these, of a request that is to be brief."""
 
 
 class Credential(Protocol):
@@ -64,6 +66,11 @@ class _Session:
     timeouts: Mapping[str, float] = field(default_factory=lambda: TIMEOUTS)
     see: Callable[[Response], None] = _nothing_to_see
     _masked: set[int] = field(default_factory=set, repr=False)
+
+    def limits(self, call: Call) -> Mapping[str, float]:
+        if not call.request.brief:
+            return self.timeouts
+        return {name: min(seconds, BRIEF) for name, seconds in self.timeouts.items()}
 
     def rules(self, retry: Retry | None, renews: bool) -> Rules:
         return Rules(self.cloud, retry or self.retry, renews=renews)
@@ -170,7 +177,7 @@ class Driver:
         try:
             token = self._token(step, run)
             request = self._session.build(step.request, token, run.correlation_id)
-            answer = self._client.send_request(request, **self._session.timeouts)
+            answer = self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = self._session.received(step, answer)
         except AzureError as error:
             outcome = _failure(step, error)
@@ -242,7 +249,7 @@ class AsyncDriver:
         try:
             token = await self._token(step, run)
             request = self._session.build(step.request, token, run.correlation_id)
-            answer = await self._client.send_request(request, **self._session.timeouts)
+            answer = await self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = self._session.received(step, answer)
         except AzureError as error:
             outcome = _failure(step, error)

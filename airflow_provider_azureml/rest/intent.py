@@ -14,7 +14,7 @@ from urllib.parse import quote
 from airflow_provider_azureml.errors import AzureMLError, ServiceError
 from airflow_provider_azureml.naming import OWNER
 from airflow_provider_azureml.rest import job as job_flows
-from airflow_provider_azureml.rest.flow import Flow, Request, expect
+from airflow_provider_azureml.rest.flow import Flow, Request, briefly, expect
 from airflow_provider_azureml.rest.job import CANCEL_REQUESTED, Job
 from airflow_provider_azureml.rest.workspace import Workspace, discover
 
@@ -67,26 +67,36 @@ def end(workspace: Workspace, name: str, reason: str, allowed: Callable[[Job], b
 
 
 def cancel(workspace: Workspace, job: Job, reason: str) -> Flow[str]:
-    """Ask for the job's end, then write `reason` on it.
+    """Write `reason` on a job, then ask for its end.
 
-    The cancel goes first: it is what stops the bill, and a killed worker has five seconds. Returns
-    why the trace could not be left, empty when it could. Raises ServiceError when the cancel failed;
-    that the job has ended meanwhile is no failure.
+    The trace goes first, so that nobody finds the job cancelled without it, but briefly: the cancel is what
+    stops the bill. Returns why the trace could not be left, empty when it could. Raises ServiceError when
+    the cancel failed; the trace then tells the next try, and the reaper, to cancel again.
     """
-    try:
-        yield from job_flows.cancel(workspace, job.name)
-    except ServiceError as error:
-        if error.status not in (400, 404, 409):
-            raise
-        found = yield from job_flows.find(workspace, job.name)
-        if found is not None and not found.is_terminal:
-            raise
-        return ""
+    untraced = yield from briefly(mark(workspace, job, reason))
+    yield from ask(workspace, job.name)
+    return (yield from mark(workspace, job, reason)) if untraced else ""
+
+
+def mark(workspace: Workspace, job: Job, reason: str) -> Flow[str]:
+    """Leave the trace; returns why it could not be left."""
     try:
         yield from tag(workspace, job, {CANCEL_TAG: reason})
     except AzureMLError as error:
         return str(error)
     return ""
+
+
+def ask(workspace: Workspace, name: str) -> Flow[None]:
+    """Ask for a job's end. That it has ended meanwhile is no failure."""
+    try:
+        yield from job_flows.cancel(workspace, name)
+    except ServiceError as error:
+        if error.status not in (400, 404, 409):
+            raise
+        found = yield from job_flows.find(workspace, name)
+        if found is not None and not found.is_terminal:
+            raise
 
 
 def tag(workspace: Workspace, job: Job, tags: dict[str, str]) -> Flow[None]:

@@ -124,6 +124,8 @@ def decide(
     :param tries: attempts made so far, this one included.
     :param dice: between 0 and 1.
     """
+    if request.brief:
+        return None
     jittered = dice * min(retry.cap, retry.first * 2.0 ** (tries - 1))
     if not _may_repeat(retry, request, outcome, tries):
         return None

@@ -27,6 +27,7 @@ from azure_sandbox.kernel import seed
 from azure_sandbox.kernel.clock import Clock, SystemClock, http_date
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, empty_on_head
+from azure_sandbox.kernel.faults import Rule
 from azure_sandbox.kernel.ledger import Actor, acting
 from azure_sandbox.kernel.operation import COMPONENT, PUBLIC, Call, Router, Surface, component_of
 from azure_sandbox.kernel.service import Service
@@ -152,9 +153,20 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
     if call.cloud.faults.rules and not surface.prefix:
         call.fault = call.cloud.faults.strike(method, host_of(request), call.path, call.caller.object_id)
         if call.fault is not None and call.fault.phase == "before":
-            return Response(status_code=499)
+            return _instead(call.fault)
     acting.set(Actor(call.caller.object_id, call.request_id))
     return await operation.handler(call)
+
+
+def _instead(fault: Rule) -> Response:
+    """What stands where the handler's answer would; its delivery is the rule's affair.
+
+    :raises AzureError: where the surface is to word it
+    """
+    refusal = fault.refusal
+    if refusal is not None:
+        raise refusal
+    return Response(status_code=499)
 
 
 def host_of(request: Request) -> str:

@@ -203,15 +203,27 @@ class InProcess(_Tokens):
             self.cloud.throttle.set(document)
         return self.cloud.throttle.rendered()
 
+    def lags(self, document: Mapping[str, Any]) -> None:
+        """As ``POST /_sandbox/lags``.
+
+        :raises azure_sandbox.kernel.checks.InvalidRule: naming the member that is wrong
+        """
+        self.cloud.lags.set(document)
+
+    def revoke(self, object_id: str) -> None:
+        """As ``POST /_sandbox/revoke``: the tokens that a principal holds are refused from now on."""
+        self.cloud.entra.revoke(object_id, self.clock.time_of("entra"))
+
     def ledger(self, since: int = 0, kind: str | None = None) -> list[Effect]:
         """As ``GET /_sandbox/ledger``."""
         self.cloud.agenda.catch_up()
         return self.cloud.ledger.effects(since, kind)
 
     def heal(self) -> None:
-        """No more faults and limits, and no timelines for further jobs."""
+        """No more faults, limits and lags, and no timelines for further jobs."""
         self.cloud.faults.clear()
         self.cloud.throttle.clear()
+        self.cloud.lags.clear()
         self.cloud.port(Timelines).clear()
 
     async def _answer(self, scope: dict[str, Any], body: bytes) -> Answer:

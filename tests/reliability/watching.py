@@ -22,6 +22,7 @@ from tests.reliability.world.world import World
 WORKSPACE = "/providers/Microsoft.MachineLearningServices/workspaces/nightly"
 _sets = itertools.count(1)
 Respond = Callable[[str, str], Answer | None]
+Change = Callable[[str, dict[str, str], bytes], Answer | bytes]
 
 
 class Deferred(Airflow):
@@ -60,10 +61,12 @@ class Line:
     """The line to Azure: what went over it, and what it does instead.
 
     :param respond: (host, path) -> an answer in place of Azure's, None to ask Azure.
+    :param change: (host, headers, body) -> an answer in place of Azure's, or the body that Azure gets.
     """
 
     world: World
     respond: Respond = lambda host, path: None
+    change: Change = lambda host, headers, body: body
     #: (moment, host, path, status) of every request; status 0 had no answer.
     requests: list[tuple[float, str, str, int]] = field(default_factory=list)
 
@@ -72,7 +75,11 @@ class Line:
         parts = urlsplit(url)
         host, path = parts.hostname or "", parts.path
         try:
-            answer = self.respond(host, path) or self.world.azure.request(method, url, headers, body)
+            changed = self.respond(host, path) or self.change(host, dict(headers), body)
+            if isinstance(changed, bytes):
+                answer = self.world.azure.request(method, url, headers, changed)
+            else:
+                answer = changed
         except AnswerLostError:
             self.requests.append((self.world.engine.now, host, path, 0))
             raise

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from azure_sandbox.kernel.agenda import Agenda
 from azure_sandbox.kernel.clock import Clock, CloudClock, SystemClock
 from azure_sandbox.kernel.faults import Faults
+from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.rbac import Authorizer
 from azure_sandbox.kernel.store import Store
@@ -58,7 +59,8 @@ class Cloud:
         self.ledger = Ledger(self.store, self.clock)
         self.faults = Faults()
         self.throttle = Throttle(self.clock, self.subscription_id)
-        self.rbac = Authorizer(self.store, self.ledger)
+        self.lags = Lags(self.clock)
+        self.rbac = Authorizer(self.store, self.ledger, self.lags)
         self.entra = Issuer(
             f"https://login.microsoftonline.com/{self.tenant_id}/v2.0",
             self.data / "keys" / "entra.pem",

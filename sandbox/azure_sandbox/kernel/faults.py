@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal, cast, get_args
 
+from azure_sandbox.kernel.aadsts import CODES
+from azure_sandbox.kernel.aadsts import refusal as aadsts_refusal
 from azure_sandbox.kernel.checks import InvalidRule, child, number, only, pattern, text
+from azure_sandbox.kernel.errors import AzureError
 
 Phase = Literal["before", "after", "mid_body"]
-ActionKind = Literal["status", "reset", "stall_seconds", "truncate"]
+ActionKind = Literal["status", "reset", "stall_seconds", "truncate", "aadsts"]
 
 #: Seconds; a stall must end while somebody still remembers that it was asked for.
 LONGEST_STALL = 600.0
@@ -63,6 +66,7 @@ class Action:
     :param status, headers, body: the answer in place of Azure's own
     :param stall_seconds: how long nothing is sent
     :param truncate: bytes of the body that are still sent
+    :param aadsts: numbers of Entra's errors, one for each request struck, the last one for all further
     """
 
     kind: ActionKind
@@ -71,6 +75,7 @@ class Action:
     body: bytes = b""
     stall_seconds: float = 0.0
     truncate: int = 0
+    aadsts: tuple[int, ...] = ()
 
 
 @dataclass
@@ -84,6 +89,12 @@ class Rule:
     document: Mapping[str, Any]
     seen: int = 0
     struck: int = 0
+
+    @property
+    def refusal(self) -> AzureError | None:
+        """The error that the struck surface is to word itself, where the rule asks for one."""
+        numbers = self.action.aadsts
+        return aadsts_refusal(numbers[min(self.struck, len(numbers)) - 1]) if numbers else None
 
     def rendered(self) -> dict[str, Any]:
         return {"id": self.id, **self.document, "seen": self.seen, "struck": self.struck}
@@ -124,7 +135,7 @@ def parse(document: Mapping[str, Any]) -> Rule:
     if phase not in get_args(Phase):
         raise InvalidRule(f"phase must be one of {', '.join(get_args(Phase))}, not {phase!r}")
     action = _action(child(document, "", "action"))
-    if (action.kind == "status" and phase == "mid_body") or (action.kind == "truncate" and phase == "before"):
+    if phase not in _PHASES[action.kind]:
         raise InvalidRule(f"action {action.kind} cannot be had in phase {phase}")
     match = _match(child(document, "", "match"))
     return Rule(str(uuid.uuid4()), match, cast("Phase", phase), action, dict(document))
@@ -184,11 +195,32 @@ def _truncate(given: Mapping[str, Any]) -> Action:
     return Action("truncate", truncate=number(given, "action", "truncate", whole=True))
 
 
+def _aadsts(given: Mapping[str, Any]) -> Action:
+    only(given, "action", {"aadsts"})
+    numbers = given["aadsts"]
+    if not isinstance(numbers, list) or not numbers or not all(_is_known(number) for number in numbers):
+        known = ", ".join(map(str, sorted(CODES)))
+        raise InvalidRule(f"action.aadsts must be a list of numbers among {known}")
+    return Action("aadsts", aadsts=tuple(numbers))
+
+
+def _is_known(number: object) -> bool:
+    return isinstance(number, int) and number in CODES
+
+
 _ACTIONS: dict[str, Callable[[Mapping[str, Any]], Action]] = {
     "status": _status,
     "reset": _reset,
     "stall_seconds": _stall,
     "truncate": _truncate,
+    "aadsts": _aadsts,
+}
+_PHASES: dict[str, tuple[str, ...]] = {
+    "status": ("before", "after"),
+    "reset": ("before", "after", "mid_body"),
+    "stall_seconds": ("before", "after", "mid_body"),
+    "truncate": ("after", "mid_body"),
+    "aadsts": ("before",),
 }
 
 

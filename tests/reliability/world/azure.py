@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from azure_sandbox.kernel.ledger import Effect
 from azure_sandbox.testing import Answer, InProcess, in_process
-
 from tests.reliability.world.engine import Engine
 
 ROOT = Path(__file__).parents[3]

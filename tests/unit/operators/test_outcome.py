@@ -70,7 +70,7 @@ def test_a_job_that_airflow_cancelled_is_not_blamed_on_others() -> None:
 
 def test_a_job_that_was_deleted_after_its_end_is_an_error_that_a_retry_mends() -> None:
     gone = azure("Completed").on("GET", "/jobs/j", UNKNOWN_JOB)
-    with pytest.raises(JobFailedError, match="ended as Completed: its result is not to be had.* deleted"):
+    with pytest.raises(JobFailedError, match=r"ended as Completed: its result is not to be had.* deleted"):
         conclude(gone, {**event(ENDED), "status": "Completed"})
 
 

@@ -122,7 +122,7 @@ def test_a_failed_cancel_is_said_and_not_raised(caplog) -> None:
     assert "AuthorizationFailed" in cancel(hook, "j", "me", "killed").problem
     assert "may still run" in caplog.text
     assert "airflow azureml reap" in caplog.text
-    assert hook.asked("PATCH") == []
+    assert hook.asked("PATCH")[0].json == {"tags": {CANCEL_TAG: "killed"}}  # for the next try
 
 
 def test_a_cancel_that_leaves_no_trace_is_a_warning_since_a_retry_will_take_it_for_a_persons(caplog) -> None:

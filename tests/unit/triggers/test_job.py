@@ -17,8 +17,7 @@ from structlog.testing import capture_logs
 
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, DeniedError, ServiceError
 from airflow_provider_azureml.rest.intent import CANCEL_TAG
-from airflow_provider_azureml.rest.job import Job
-from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger, may_cancel
+from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger
 from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
 BATCH = "/batchrundata"
@@ -237,11 +236,3 @@ async def test_a_trigger_that_is_taken_away_leaves_the_job_alone() -> None:
     with pytest.raises(asyncio.CancelledError):
         await watching
     assert hook.asked("POST", "/cancel") == []
-
-
-@pytest.mark.parametrize(
-    "status, owner, allowed",
-    [("Running", "me", True), ("Odd", "me", True), ("Failed", "me", False), ("Running", "you", False)],
-)
-def test_only_the_owners_living_job_may_be_cancelled(status: str, owner: str, allowed: bool) -> None:
-    assert may_cancel(Job("j", status, "Command", properties={OWNER: owner}), "me") is allowed

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 from starlette.responses import JSONResponse, Response
 
+from azure_sandbox.kernel import checks
 from azure_sandbox.kernel.checks import InvalidRule
 from azure_sandbox.kernel.errors import bad_request
 from azure_sandbox.kernel.ledger import KINDS
 from azure_sandbox.kernel.operation import ANY_CALLER, Call, Operation
-from azure_sandbox.kernel.ports import Timelines
+from azure_sandbox.kernel.ports import Directory, Timelines
 from azure_sandbox.kernel.timekeeping import clock_state, set_clock
 from azure_sandbox.services.control.admission import PREFIX, surface
 
@@ -32,6 +33,10 @@ def operations(token: str) -> list[Operation]:
         ("DELETE", "timelines", _clear_timelines),
         ("GET", "clock", _read_clock),
         ("POST", "clock", _set_clock),
+        ("GET", "lags", _read_lags),
+        ("POST", "lags", _set_lags),
+        ("DELETE", "lags", _clear_lags),
+        ("POST", "revoke", _revoke),
         ("GET", "throttle", _read_throttle),
         ("POST", "throttle", _set_throttle),
         ("DELETE", "throttle", _clear_throttle),
@@ -100,6 +105,33 @@ async def _set_throttle(call: Call) -> Response:
 async def _clear_throttle(call: Call) -> Response:
     call.cloud.throttle.clear()
     return Response(status_code=204)
+
+
+async def _read_lags(call: Call) -> Response:
+    return JSONResponse(asdict(call.cloud.lags.settings))
+
+
+async def _set_lags(call: Call) -> Response:
+    _checked(call.cloud.lags.set, await call.json())
+    return await _read_lags(call)
+
+
+async def _clear_lags(call: Call) -> Response:
+    call.cloud.lags.clear()
+    return Response(status_code=204)
+
+
+async def _revoke(call: Call) -> Response:
+    object_id = _checked(_object_id, await call.json())
+    if not call.cloud.port(Directory).principal_exists(object_id):
+        raise bad_request("InvalidRule", f"object_id must be that of a principal, not {object_id!r}")
+    call.cloud.entra.revoke(object_id, call.cloud.clock.time_of("entra"))
+    return Response(status_code=204)
+
+
+def _object_id(document: Mapping[str, Any]) -> str:
+    checks.only(document, "the revocation", {"object_id"})
+    return checks.text(document, "", "object_id").lower()
 
 
 def _checked(take: Callable[[Mapping[str, Any]], T], document: Mapping[str, Any]) -> T:

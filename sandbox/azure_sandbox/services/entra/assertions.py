@@ -109,10 +109,11 @@ def _check_federated(cloud: Cloud, identity: Identity, assertion: Assertion) -> 
 
 def _match(cloud: Cloud, identity: Identity, assertion: Assertion) -> FederatedCredential:
     """The federated credential that trusts this assertion: issuer, then subject, then audience."""
-    if not identity.federated:
+    held = _known(cloud, identity)
+    if not held:
         raise errors.no_federated_credential(identity.client_id, identity.name)
     issuer, subject = assertion.claim("iss"), assertion.claim("sub")
-    of_issuer = [c for c in identity.federated if c.issuer == issuer]
+    of_issuer = [c for c in held if c.issuer == issuer]
     if not of_issuer:
         raise errors.no_matching_credential(700211, "issuer", issuer)
     of_subject = [c for c in of_issuer if c.subject == subject]
@@ -124,6 +125,11 @@ def _match(cloud: Cloud, identity: Identity, assertion: Assertion) -> FederatedC
         if any(audience in credential.audiences for audience in assertion.audiences):
             return credential
     raise errors.no_matching_credential(700212, "audience", ", ".join(assertion.audiences))
+
+
+def _known(cloud: Cloud, identity: Identity) -> list[FederatedCredential]:
+    replica = cloud.lags.replica()
+    return [c for c in identity.federated if cloud.lags.knows(replica, c.id, c.usable_from, c.lag)]
 
 
 def _may_be_subject(cloud: Cloud, issuer: str, subject: str) -> bool:

@@ -90,11 +90,13 @@ class Jobs:
     def page(self, workspace: Workspace, query: Mapping[str, str]) -> tuple[list[Run], str | None]:
         """One page of the ARM list, newest first, and the token of the next one."""
         below = _from_token(query.get("$skip"))
+        lag, replica = self._cloud.lags.settings.list_by_property, self._cloud.lags.replica()
         found: list[Run] = []
         for run in self._runs.newest(workspace.guid, below):
             if len(found) == PAGE:
                 return found, _token(found[-1])
-            if run.kind == "job" and _listed(run, query):
+            late = lag and not self._cloud.lags.knows(replica, run.name, run.created + lag, lag)
+            if run.kind == "job" and not late and _listed(run, query):
                 found.append(run)
         return found, None
 

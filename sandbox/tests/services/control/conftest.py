@@ -94,6 +94,21 @@ class Cloud:
     def state(after: float, status: str | None) -> dict[str, Any]:
         return {"after": after, **({"status": status} if status else {"gone": True})}
 
+    def lags(self, **lags: float) -> None:
+        answer = self.sandbox.control("POST", "/lags", json=lags)
+        assert answer.status_code == 200, answer.text
+
+    def login(self, name: str, secret: str) -> httpx.Response:
+        """A token request with a client secret."""
+        url = f"https://login.microsoftonline.com/{self.sandbox.cloud.tenant_id}/oauth2/v2.0/token"
+        form = {"grant_type": "client_credentials", "client_id": stable_guid("application", name)}
+        scope = "https://management.azure.com/.default"
+        return self.sandbox.http.post(url, data={**form, "client_secret": secret, "scope": scope})
+
+    def secret(self) -> str:
+        """The latest client secret of the application ``rotated``."""
+        return str(self.vault("GET", "/secrets/seeded").json()["value"])
+
     def clock(self, **change: Any) -> dict[str, Any]:
         answer = self.sandbox.control("POST", "/clock", json=change)
         assert answer.status_code == 200, answer.text
@@ -125,7 +140,7 @@ def _module_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def cloud(_module_cloud: Cloud) -> Iterator[Cloud]:
     """The module's cloud, in good health before and after each test."""
     yield _module_cloud
-    for path in ("/faults", "/timelines", "/throttle"):
+    for path in ("/faults", "/timelines", "/throttle", "/lags"):
         _module_cloud.sandbox.control("DELETE", path)
     _module_cloud.clock(freeze=False, skew=dict.fromkeys(COMPONENTS, 0))
 
