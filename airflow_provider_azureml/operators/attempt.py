@@ -133,6 +133,8 @@ def highest(workspace: Workspace, claim: Claim, known: int = -1) -> Flow[tuple[i
             break
         found = seen
         start += WINDOW
+        if seen[0] < start - WINDOW // 2:  # the names above it, which do not exist, were asked for, too
+            break
     number, status = max(found or (-1, ""), (known, ""))
     if number < 0:
         return None

@@ -15,10 +15,20 @@ from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_azureml import __version__
 from airflow_provider_azureml.connection import Cloud
-from airflow_provider_azureml.errors import ServiceError, UnreachableError
+from airflow_provider_azureml.errors import DeniedError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest.azure_error import sign_in_error
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
-from airflow_provider_azureml.rest.retry import Call, Failure, Outcome, Refused, Retry, Rules, resilient
+from airflow_provider_azureml.rest.observer import Aside, Observer, first_watch, observed
+from airflow_provider_azureml.rest.retry import (
+    Call,
+    Failure,
+    Outcome,
+    Refused,
+    Retry,
+    Rules,
+    Steps,
+    resilient,
+)
 from airflow_provider_azureml.rest.signature import redact_logs, without_signatures
 
 if TYPE_CHECKING:
@@ -65,15 +75,18 @@ class _Session:
     mask: Callable[[str], None] = _nothing_to_mask
     timeouts: Mapping[str, float] = field(default_factory=lambda: TIMEOUTS)
     see: Callable[[Response], None] = _nothing_to_see
+    observer: Observer | None = None
     _masked: set[int] = field(default_factory=set, repr=False)
+
+    def steps(self, flow: Flow[T], run: _Run, retry: Retry | None, renews: bool) -> Steps[T]:
+        """What a driver carries out for a flow."""
+        shown = observed(flow, run.observer or self.observer, run.correlation_id)
+        return resilient(shown, Rules(self.cloud, retry or self.retry, renews=renews))
 
     def limits(self, call: Call) -> Mapping[str, float]:
         if not call.request.brief:
             return self.timeouts
         return {name: min(seconds, BRIEF) for name, seconds in self.timeouts.items()}
-
-    def rules(self, retry: Retry | None, renews: bool) -> Rules:
-        return Rules(self.cloud, retry or self.retry, renews=renews)
 
     def received(self, call: Call, answer: Any) -> Response:
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -113,6 +126,7 @@ class _Run:
     """One flow under way: the credential that its last request went out with."""
 
     correlation_id: str
+    observer: Observer | None = None
     credential: object = None
 
 
@@ -124,6 +138,7 @@ class Driver:
         sign-in; called once for all flows that were refused with the same credential.
     :param mask: is told every token and signature before it is used.
     :param see: is shown every answer.
+    :param observer: is present at every request that matters to it.
     """
 
     def __init__(
@@ -145,8 +160,8 @@ class Driver:
 
         :param retry: how long to insist, when not as long as usual.
         """
-        steps = resilient(flow, self._session.rules(retry, self._renew is not None))
         run = _Run(correlation_id or self._session.correlation_id)
+        steps = self._session.steps(flow, run, retry, self._renew is not None)
         try:
             step = next(steps)
             while True:
@@ -168,6 +183,9 @@ class Driver:
         self.close()
 
     def _do(self, step: Call | Pause, run: _Run) -> Outcome:
+        if isinstance(step, Aside):
+            step.work()
+            return Response(0)
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return Response(0)
@@ -176,11 +194,15 @@ class Driver:
         began = time.monotonic()
         try:
             token = self._token(step, run)
+            if watch := first_watch(step.request):
+                watch.intend(token)
             request = self._session.build(step.request, token, run.correlation_id)
             answer = self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = self._session.received(step, answer)
         except AzureError as error:
             outcome = _failure(step, error)
+        except ServiceError as error:  # what vouches for us, like Key Vault, did not
+            outcome = _no_token(error)
         _trace(step, outcome, began)
         return outcome
 
@@ -215,10 +237,19 @@ class AsyncDriver:
         self._session = _Session(cloud, **session)
         self._client = _async_client()
 
-    async def run(self, flow: Flow[T], correlation_id: str = "", retry: Retry | None = None) -> T:
-        """Drive a flow to its end and return its record; see `Driver.run`."""
-        steps = resilient(flow, self._session.rules(retry, self._renew is not None))
-        run = _Run(correlation_id or self._session.correlation_id)
+    async def run(
+        self,
+        flow: Flow[T],
+        correlation_id: str = "",
+        observer: Observer | None = None,
+        retry: Retry | None = None,
+    ) -> T:
+        """Drive a flow to its end and return its record; see `Driver.run`.
+
+        :param observer: of this flow; the driver is shared by many.
+        """
+        run = _Run(correlation_id or self._session.correlation_id, observer)
+        steps = self._session.steps(flow, run, retry, self._renew is not None)
         try:
             step = next(steps)
             while True:
@@ -240,6 +271,9 @@ class AsyncDriver:
         await self.close()
 
     async def _do(self, step: Call | Pause, run: _Run) -> Outcome:
+        if isinstance(step, Aside):
+            await asyncio.to_thread(step.work)
+            return Response(0)
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return Response(0)
@@ -248,11 +282,15 @@ class AsyncDriver:
         began = time.monotonic()
         try:
             token = await self._token(step, run)
+            if watch := first_watch(step.request):
+                await asyncio.to_thread(watch.intend, token)
             request = self._session.build(step.request, token, run.correlation_id)
             answer = await self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = self._session.received(step, answer)
         except AzureError as error:
             outcome = _failure(step, error)
+        except ServiceError as error:  # what vouches for us, like Key Vault, did not
+            outcome = _no_token(error)
         _trace(step, outcome, began)
         return outcome
 
@@ -285,12 +323,16 @@ def _failure(call: Call, error: Any) -> Failure | Refused:
     from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
     if isinstance(error, ClientAuthenticationError):
-        refused: ServiceError = sign_in_error(error, f"sign-in before {call.request.operation}")
-        if not isinstance(refused, UnreachableError):
-            refused.__cause__ = error
-            return Refused(refused)
-        return Failure(refused.message, sent=False, retry_after=refused.retry_after)
+        return _no_token(sign_in_error(error, f"sign-in before {call.request.operation}"), error)
     return Failure(without_signatures(str(error.message)), sent=not isinstance(error, ServiceRequestError))
+
+
+def _no_token(error: ServiceError, cause: Exception | None = None) -> Failure | Refused:
+    if isinstance(error, UnreachableError):
+        return Failure(error.message, sent=False, retry_after=error.retry_after)
+    refusal = DeniedError(401, error.code, error.message, error.request_id, error.operation)
+    refusal.__cause__ = cause or error
+    return Refused(refusal)
 
 
 def _trace(call: Call, outcome: Outcome, began: float) -> None:

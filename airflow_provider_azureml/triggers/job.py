@@ -84,7 +84,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
     @cached_property
     def hook(self) -> AzureMLHook:
         """The hook; made here, where the connection can be read without blocking the loop."""
-        return AzureMLHook(self.azureml_conn_id)
+        return AzureMLHook(self.azureml_conn_id, task_instance=self.task_instance)
 
     async def watch(self) -> dict[str, Any]:
         """Look until the job has ended; return the event."""

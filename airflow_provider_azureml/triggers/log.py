@@ -8,6 +8,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Mapping
 
 from airflow_provider_azureml.errors import DeniedError, NotFoundError
+from airflow_provider_azureml.naming import LOG_PLACE
 from airflow_provider_azureml.rest import run_history
 from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.job import TERMINAL
@@ -19,8 +20,6 @@ MAX_DRAIN = 1 << 22
 """Bytes that are read once the job has ended; what is beyond stays in Studio."""
 LONGEST_LINE = 1 << 16
 """Bytes after which a line is shown though it has not ended."""
-PLACE = "airflow.log"
-"""Tag of a run: `<reader>:<bytes>`, how much of its log which try has shown (docs/decisions/0008)."""
 _BEFORE_LOG = frozenset({"NotStarted", "Queued", "Preparing", "Provisioning", "Starting"}) | TERMINAL
 # The names that azure-ai-ml's `jobs.stream` follows: the only process, or the first of several.
 _MAIN_LOG = re.compile(r"user_logs/std_log[\D]*[0]*(?:_ps)?\.txt$")
@@ -100,7 +99,7 @@ class LogTail:
         if not self._reader or self._kept is None or shown == self._kept:
             return
         try:
-            yield from run_history.set_tags(workspace, self.name, {PLACE: f"{self._reader}:{shown}"})
+            yield from run_history.set_tags(workspace, self.name, {LOG_PLACE: f"{self._reader}:{shown}"})
         except DeniedError:
             self._reader = ""
             raise
@@ -119,7 +118,7 @@ class LogTail:
         return [f"(What the log holds before byte {self.offset} was shown earlier in this try.)"]
 
     def _kept_on(self, tags: Mapping[str, str]) -> int:
-        reader, _, offset = tags.get(PLACE, "").rpartition(":")
+        reader, _, offset = tags.get(LOG_PLACE, "").rpartition(":")
         return int(offset) if self._reader and reader == self._reader and offset.isdecimal() else 0
 
     def _next(self, limit: int) -> Flow[list[str]]:

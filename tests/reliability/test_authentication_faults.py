@@ -47,7 +47,9 @@ KINDS = {
     "401, the token was revoked": Kind(),
     "401, the token has expired": Kind((401, "ExpiredAuthenticationToken")),
     "403 TokenExpired": Kind((403, "TokenExpired")),
-    "the secret was rotated": Kind(rotates=True, entra=(401, "AADSTS7000215: Invalid client secret provided.")),
+    "the secret was rotated": Kind(
+        rotates=True, entra=(401, "AADSTS7000215: Invalid client secret provided.")
+    ),
     "the secret has expired": Kind(rotates=True, entra=(401, "AADSTS7000222: The secret keys are expired.")),
     "the new secret has not spread": Kind(
         rotates=True, entra=(401, "AADSTS7000215: Invalid client secret provided."), lasts=18.0
@@ -154,14 +156,18 @@ def test_a_job_is_watched_to_its_end_through_every_fault_at_every_poll(
         refused = line.count("/batchrundata", 401) + line.count("/batchrundata", 403)
         repeated = max(repeated, refused)
         sign_ins = max(sign_ins, line.count("/oauth2/v2.0/token") - 1)
-    count.append(f"{name}: {len(POLLS)} of {len(POLLS)} recover; {sign_ins} sign-ins more, {repeated} refused polls")
+    count.append(
+        f"{name}: {len(POLLS)} of {len(POLLS)} recover; {sign_ins} sign-ins more, {repeated} refused polls"
+    )
     assert worst <= 1.2 * POLL + 5.0
     if not KINDS[name].lasts:
         assert repeated == 1
         assert sign_ins <= 2
 
 
-def test_500_jobs_at_a_rotation_cost_a_handful_of_sign_ins(cloud: Azure, count: list[str], secret: str) -> None:
+def test_500_jobs_at_a_rotation_cost_a_handful_of_sign_ins(
+    cloud: Azure, count: list[str], secret: str
+) -> None:
     line, _ = case(cloud, KINDS["the secret was rotated"], 3, secret, jobs=500)
     sign_ins = line.count("/oauth2/v2.0/token") - 1
     count.append(f"a rotation under 500 jobs: {sign_ins} sign-ins")

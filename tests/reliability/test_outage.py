@@ -133,7 +133,9 @@ def test_every_kind_of_retry_after_is_kept_as_far_as_it_makes_sense(
             airflow.wait_for(name, poll_interval=30.0)
         made.triggerer()
         made.engine.run(until=1_100.0)
-        following = min(moment for moment, _, path, _ in line.requests if BATCH in path and moment > refused[0])
+        following = min(
+            moment for moment, _, path, _ in line.requests if BATCH in path and moment > refused[0]
+        )
         assert shortest <= following - refused[0] <= longest
         assert len(airflow.events) == 150
         assert airflow.failures == []
