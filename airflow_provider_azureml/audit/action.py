@@ -9,10 +9,12 @@ A request that changes something and is not known is recorded as its method and 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_azureml.connection import Cloud
+from airflow_provider_azureml.naming import LOG_PLACE
 from airflow_provider_azureml.rest.flow import Request
 
 JOB_WRITE = "Microsoft.MachineLearningServices/workspaces/jobs/write"
@@ -97,13 +99,19 @@ def _in_arm(request: Request, path: str) -> Act | None:
 
 def _in_run_history(request: Request, path: str) -> Act | None:
     """A run is a job: its id is the job's, so that both are found together."""
-    if request.method == "POST" and _QUESTION.fullmatch(path):
+    if (request.method == "POST" and _QUESTION.fullmatch(path)) or _is_bookmark(request):
         return None
     found = _RUN.match(path)
     name = path.rpartition("/runs/")[2]
     if request.method == "PATCH" and found and "/" not in name:
         return Act(RUN_WRITE, f"{found['workspace']}/jobs/{name}")
     return _unknown(request)
+
+
+def _is_bookmark(request: Request) -> bool:
+    """A reader of a job's log leaves its place in it, every few seconds: nobody acts on that."""
+    tags = request.json.get("tags") if isinstance(request.json, Mapping) else None
+    return request.method == "PATCH" and isinstance(tags, Mapping) and set(tags) == {LOG_PLACE}
 
 
 def _in_graph(request: Request, path: str) -> Act:

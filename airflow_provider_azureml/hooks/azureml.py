@@ -25,6 +25,7 @@ from airflow_provider_azureml.rest import workspace as workspace_flows
 from airflow_provider_azureml.rest.azure_error import translate
 from airflow_provider_azureml.rest.driver import Driver
 from airflow_provider_azureml.rest.flow import Flow, Request
+from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.rest.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class AzureMLHook(BaseHook):
 
         def renew() -> TokenCredential:
             resolver.forget(self.settings)
+            self.__dict__.pop("settings")  # the secret in it may have been rotated
             return self.credential
 
         return Driver(
@@ -171,15 +173,17 @@ class AzureMLHook(BaseHook):
             session.settings.require(*_WORKSPACE_FIELDS)
             return session.workspace
 
-    async def arun(self, flow: Flow[T]) -> T:
+    async def arun(self, flow: Flow[T], retry: Retry | None = None) -> T:
         """Drive a flow to its end in an event loop.
+
+        :param retry: how long to insist, when not as long as usual.
 
         Wrap repeated calls in `async with hook.opened():`, which keeps one session open for all
         users of the same connection in this loop and closes it when the last one leaves.
         """
         async with self.opened() as session:
             observer = self.recorder(session.settings)
-            return await session.driver.run(flow, self.correlation_id, observer)
+            return await session.driver.run(flow, self.correlation_id, observer, retry)
 
     def identity(self) -> Identity:
         """Sign in and say who we are, from the token's own claims. Raises DeniedError."""

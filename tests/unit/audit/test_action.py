@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_azureml.audit.action import JOB_CANCEL, JOB_WRITE, RUN_WRITE, Act, classify
 from airflow_provider_azureml.connection import CLOUDS
+from airflow_provider_azureml.naming import LOG_PLACE
 from airflow_provider_azureml.rest import asset, graph, intent, run_history
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.flow import Flow, Request
@@ -157,6 +158,13 @@ def test_asking_for_many_states_is_none_although_it_is_a_post() -> None:
     asked = first(run_history.status_batch(workspace(), ["a", "b"]))
     assert asked.method == "POST"
     assert classify(asked, CLOUD) is None
+
+
+def test_a_readers_place_in_a_log_is_none_and_a_mark_beside_it_is_one() -> None:
+    place = first(run_history.set_tags(workspace(), "j", {LOG_PLACE: "1:7"}))
+    assert classify(place, CLOUD) is None
+    more = first(run_history.set_tags(workspace(), "j", {LOG_PLACE: "1:7", "airflow.cancel": "killed"}))
+    assert classify(more, CLOUD) is not None
 
 
 def test_only_cancels_and_their_marks_may_not_be_refused() -> None:
