@@ -15,7 +15,7 @@ from tests.airflow.deployment import Deployment, until
 from tests.airflow.ledger import Ledger, Story
 from tests.airflow.scenarios import SCENARIOS, TASK, failpoint_number
 
-SECONDS = 150.0
+SECONDS = 240.0
 """For any one thing that must happen: much on a quiet machine, enough on a busy one."""
 ENDS = ("success", "failed")
 
@@ -51,7 +51,11 @@ class Person:
         self.deployment.airflow.post(f"/dags/{self.dag_id}/clearTaskInstances", body)
 
     def delete_run(self) -> None:
-        """Delete the run with all its task instances."""
+        """Delete the run with all its task instances, once it has ended: Airflow refuses it before."""
+        query = "SELECT state FROM dag_run WHERE dag_id=%s AND run_id=%s"
+        self._until(
+            "the run ends", lambda: self.deployment.rows(query, self.dag_id, self.run_id)[0][0] in ENDS
+        )
         answer = self.deployment.airflow._request("DELETE", f"/dags/{self.dag_id}/dagRuns/{self.run_id}")
         assert answer.status_code == 204, answer.text
 
@@ -84,6 +88,12 @@ class Person:
     def jobs(self) -> list[Story]:
         """All attempts so far."""
         return self.ledger.stories(self.prefix)
+
+    def watched(self) -> None:
+        """Wait until the triggerer watches the job: before, it could not know that the task ends."""
+        logs = self.deployment.folder / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
+        pattern = f"task_id={self.task_id}/*.trigger.*"
+        self._until("its trigger", lambda: any("Job " in log.read_text() for log in logs.glob(pattern)))
 
     def release(self, number: int) -> None:
         """Let the n-th attempt come to its end, once it runs."""
@@ -159,6 +169,8 @@ def begun(person: Person, state: str) -> None:
     person.start()
     person.job(0)
     person.sees(state)
+    if state == "deferred":
+        person.watched()
 
 
 def clear(state: str) -> Any:
@@ -182,8 +194,14 @@ def succeed(person: Person) -> None:
     person.release(0)
 
 
-def delete_run_deferred(person: Person) -> None:
-    begun(person, "deferred")
+def clear_while_its_job_runs(person: Person) -> None:
+    begun(person, "success")
+    person.clear()
+    person.release(1)
+
+
+def delete_run_while_its_job_runs(person: Person) -> None:
+    begun(person, "success")
     person.delete_run()
     person.start()
     person.release(1)
@@ -209,8 +227,7 @@ def killed(person: Person) -> None:
 
 
 def killed_while_concluding(person: Person) -> None:
-    person.start()
-    person.release(0)
+    succeed(person)
     person.stopped()
 
 
@@ -275,7 +292,8 @@ ACTS = {
     "mark_success_deferred": mark_deferred("success"),
     "clear_deferred": clear("deferred"),
     "clear_after_success": clear_after_success,
-    "delete_run_deferred": delete_run_deferred,
+    "clear_while_its_job_runs": clear_while_its_job_runs,
+    "delete_run_while_its_job_runs": delete_run_while_its_job_runs,
     "delete_run_after_success": delete_run_after_success,
     "mark_failed_running": mark_running("failed"),
     "mark_success_running": mark_running("success"),

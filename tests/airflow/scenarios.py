@@ -37,7 +37,8 @@ class Scenario:
     fault: Mapping[str, Any] = field(default_factory=dict)
 
 
-DEFERRED = {"deferrable": True}
+OLDER = r"Canceled \(older epoch\)"
+DEFERRED, NO_WAIT = {"deferrable": True}, {"wait_for_completion": False}
 SCENARIOS = {
     # the try before lives on although Airflow has given it up
     "zombie_submits": Scenario(("Completed",), "success", 2, {}, "pause@before:PUT"),
@@ -47,14 +48,21 @@ SCENARIOS = {
     "worker_lost_after_put": Scenario(("Completed",), "success", 2, DEFERRED, "worker137@after:PUT"),
     # `retries` of the DAG is edited between two tries
     "retries_edited": Scenario(("Completed",), "success", 2, {}, "exit137@after:PUT"),
+    # deadlines
+    "timeout_deferred": Scenario((r"Canceled \(deadline\)",), "failed", options={"timeout": 15, **DEFERRED}),
+    "execution_timeout_deferred": Scenario(
+        (r"Canceled \(deadline\)",), "failed", options={"execution_timeout": 40, **DEFERRED}
+    ),
     # what a person does while the task is deferred
     "mark_failed_deferred": Scenario((r"Canceled \(killed\)",), "failed", options=DEFERRED),
     "mark_success_deferred": Scenario((r"Canceled \(killed\)",), "success", options=DEFERRED),
     "clear_deferred": Scenario((BY_US, "Completed"), "success", 2, DEFERRED),
     "clear_after_success": Scenario(("Completed", "Completed"), "success", 2, DEFERRED),
-    "delete_run_deferred": Scenario((BY_US, "Completed"), "success", 1, DEFERRED),
     "delete_run_after_success": Scenario(("Completed", "Completed"), "success", 1, DEFERRED),
-    # and while it runs
+    # after it has ended, without waiting for its job
+    "clear_while_its_job_runs": Scenario((OLDER, "Completed"), "success", 2, NO_WAIT),
+    "delete_run_while_its_job_runs": Scenario((OLDER, "Completed"), "success", 1, NO_WAIT),
+    # while it runs
     "mark_failed_running": Scenario((r"Canceled \(killed\)",), "failed"),
     "mark_success_running": Scenario((r"Canceled \(killed\)",), "success"),
     "clear_running": Scenario((BY_US, "Completed"), "success", 2),
@@ -70,11 +78,6 @@ SCENARIOS = {
         "failed",
         options=DEFERRED,
         fault={"phase": "before", "action": {"stall_seconds": 3}},
-    ),
-    # deadlines
-    "timeout_deferred": Scenario((r"Canceled \(deadline\)",), "failed", options={"timeout": 6, **DEFERRED}),
-    "execution_timeout_deferred": Scenario(
-        (r"Canceled \(deadline\)",), "failed", options={"execution_timeout": 6, **DEFERRED}
     ),
     # a task's process ends at a request, and Airflow tries again
     "killed_before_put": Scenario(("Completed",), "success", 2, DEFERRED, "exit137@before:PUT"),
