@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -28,7 +27,6 @@ from tests.airflow.postgres import postgres
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-TOKEN = "AZML_TEST_DEPLOYMENT"
 START_SECONDS = 240.0
 # A real deployment may set these so; the defaults would make one test last five minutes.
 PACE = {
@@ -66,9 +64,9 @@ class Deployment:
     def __init__(self, folder: Path, database: str, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.dags = folder / "dags"
-        self._token = uuid.uuid4().hex
         self._environment = environment
         self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._sessions: set[int] = set()
         self._lock = threading.Lock()
         self._database = psycopg2.connect(database.replace("+psycopg2", ""))
         self._database.autocommit = True
@@ -105,7 +103,6 @@ class Deployment:
             "AIRFLOW_HOME": str(self.folder),
             "PYTHONPATH": os.pathsep.join([str(HERE / "failpoints"), str(ROOT)]),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            TOKEN: self._token,
         }
 
     def start_all(self) -> None:
@@ -135,7 +132,7 @@ class Deployment:
         command = [sys.executable, "-m", "airflow", component, *arguments]
         if open_files:
             command = ["sh", "-c", f'ulimit -n {open_files}; exec "$@"', "sh", *command]
-        with self.log(name).open("wb") as log:
+        with self.log(name).open("ab") as log:
             self._started[name] = subprocess.Popen(
                 command,
                 env=self._settings,
@@ -144,6 +141,7 @@ class Deployment:
                 stderr=log,
                 start_new_session=True,
             )
+        self._sessions.add(self._started[name].pid)
 
     def log(self, name: str) -> Path:
         """What a component printed."""
@@ -197,23 +195,21 @@ class Deployment:
         """End every process that this deployment ever started, whoever its parent is now."""
         self.airflow.close()
         self._database.close()
-        left = self._ours()
+        left = [process for process in psutil.process_iter() if _session(process) in self._sessions]
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(left, timeout=30)
         for each in self._started.values():
-            each.wait()
-
-    def _ours(self) -> list[psutil.Process]:
-        return [process for process in psutil.process_iter() if _has(process, TOKEN, self._token)]
+            each.wait(30)
+        psutil.wait_procs(left, timeout=30)
 
 
-def _has(process: psutil.Process, name: str, value: str) -> bool:
+def _session(process: psutil.Process) -> int:
+    """The session of a process: its children stay in it, whatever becomes of their parent."""
     try:
-        return process.environ().get(name) == value
-    except (psutil.Error, OSError):
-        return False
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return 0
 
 
 @contextmanager

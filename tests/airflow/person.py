@@ -11,10 +11,12 @@ from typing import Any
 
 import psutil
 
+from airflow_provider_azureml.naming import job_base
 from tests.airflow.deployment import Deployment, until
 from tests.airflow.ledger import Ledger, Story
 from tests.airflow.scenarios import SCENARIOS, TASK, failpoint_number
 
+DEPLOYMENT_ID = "tests"
 SECONDS = 240.0
 """For any one thing that must happen: much on a quiet machine, enough on a busy one."""
 ENDS = ("success", "failed")
@@ -33,7 +35,7 @@ class Person:
     @property
     def prefix(self) -> str:
         """What the names of this task's jobs begin with."""
-        return f"{self.dag_id}-{self.task_id}-"
+        return job_base(DEPLOYMENT_ID, self.dag_id, self.run_id, self.task_id) + "-"
 
     def start(self) -> None:
         """Start the run."""
@@ -78,9 +80,9 @@ class Person:
         """Wait until the n-th attempt runs."""
 
         def found() -> Story | None:
-            stories = self.jobs()
-            is_there = len(stories) > number and stories[number].status == "Running"
-            return stories[number] if is_there else None
+            stories = self.jobs()[number : number + 1]
+            assert not any(story.has_ended for story in stories), f"it has ended: {self}"
+            return stories[0] if stories and stories[0].status == "Running" else None
 
         story: Story = self._until(f"attempt {number} runs", found)
         return story
@@ -239,7 +241,7 @@ def retries_edited(person: Person) -> None:
     (dags / "retries_edited").touch()
     os.utime(dags / "scenario_dags.py")
     task = f"/dags/{person.dag_id}/tasks/{person.task_id}"
-    until("the edit is parsed", SECONDS, lambda: person.deployment.airflow.get(task)["retries"] == 5)
+    until("the edit is parsed", SECONDS, lambda: person.deployment.airflow.get(task)["retries"] == 7)
     assert person.instance()[:2] == ("up_for_retry", 1), "the edit came too late"
     person.release(0)
 

@@ -28,11 +28,11 @@ def command(text: str) -> dict[str, Any]:
 
 
 def options(name: str, row: Scenario) -> dict[str, Any]:
-    given = {"retries": row.tries - 1, **row.options}
+    given = {"retries": 4, **row.options}
     if "execution_timeout" in given:
         given["execution_timeout"] = timedelta(seconds=given["execution_timeout"])
     if name == "retries_edited":
-        given |= {"retries": 5 if EDITED.exists() else 2, "retry_delay": timedelta(seconds=20)}
+        given |= {"retries": 7 if EDITED.exists() else 4, "retry_delay": timedelta(seconds=20)}
     return QUICKLY | given
 
 
