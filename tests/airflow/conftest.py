@@ -62,9 +62,7 @@ def ledger(sandbox: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture(scope="session")
-def deployment(
-    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
+def deployment(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Airflow in four processes on PostgreSQL, one for all tests of this folder."""
     folder = tmp_path_factory.mktemp("deployment")
     for name in ("releases", "failpoints"):

@@ -122,7 +122,7 @@ class Deployment:
     def start(self, component: str, name: str = "", open_files: int = 0) -> None:
         """Start a component.
 
-        :param name: tells it from others of its kind; each name is used once.
+        :param name: tells it from others of its kind that run.
         :param open_files: the limit `ulimit -n`; 0 leaves it.
         """
         name = name or component
@@ -177,13 +177,12 @@ class Deployment:
     def kill(self, name: str, alone: bool = False) -> None:
         """SIGKILL, as for a machine that is lost, or (`alone`) for a process that the kernel chose."""
         self.signal(name, signal.SIGKILL, alone)
-        self._started.pop(name).wait()
+        self._started[name].wait()
 
     def terminate(self, name: str) -> None:
         """SIGTERM to the component, as a rolling deployment sends it; returns once it has ended."""
-        process = self._started.pop(name)
-        process.terminate()
-        process.wait(60)
+        self._started[name].terminate()
+        self._started[name].wait(60)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask Airflow's database: cheaper than its API for the many looks of a test."""
@@ -213,9 +212,7 @@ def _session(process: psutil.Process) -> int:
 
 
 @contextmanager
-def deployed(
-    folder: Path, environment: Mapping[str, str], dag_files: Iterable[Path]
-) -> Iterator[Deployment]:
+def deployed(folder: Path, environment: Mapping[str, str], dag_files: Iterable[Path]) -> Iterator[Deployment]:
     """A deployment that runs; afterwards none of its processes is left."""
     (folder / "dags").mkdir()
     for path in dag_files:

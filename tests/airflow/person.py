@@ -63,7 +63,9 @@ class Person:
 
     def instance(self) -> tuple[str, int, int]:
         """State, try number and process id of the task instance."""
-        query = "SELECT state, try_number, pid FROM task_instance WHERE dag_id=%s AND run_id=%s AND task_id=%s"
+        query = (
+            "SELECT state, try_number, pid FROM task_instance WHERE dag_id=%s AND run_id=%s AND task_id=%s"
+        )
         found = self.deployment.rows(query, self.dag_id, self.run_id, self.task_id)
         return found[0] if found else ("none", 0, 0)  # type: ignore[return-value]
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 import random
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 
 import psutil
 import pytest
@@ -23,8 +27,10 @@ pytestmark = pytest.mark.timeout(3600)
 DAG, TOGETHER = "battered", 5
 RUNS = 20 if os.environ.get("RELIABILITY_SOAK") == "1" else 5
 SEED = int(os.environ.get("RELIABILITY_SEED") or 4)
-VICTIMS = ("task", "worker", "triggerer", "scheduler")
-WITH_JOB = ("prep", "train")
+VICTIMS = ["task", "worker", "triggerer", "scheduler"]
+TASKS, OVER = ("prep", "train", "seen"), ("success", "failed", "upstream_failed")
+EACH = 2
+"""Blows to each run."""
 
 
 class Killer:
@@ -37,6 +43,7 @@ class Killer:
         self._deployment = deployment
         self._run_ids = run_ids
         self._dice = dice
+        self._lock = threading.Lock()
         self.deeds: list[str] = []
 
     def strike(self, victim: str) -> None:
@@ -50,7 +57,8 @@ class Killer:
         self.deeds.append(f"{victim}{' alone' if alone else ''}")
         if victim in ("task", "worker"):
             self._worker(victim, alone)
-        else:
+            return
+        with self._lock:
             self._deployment.kill(victim, alone)
             self._deployment.start(victim)
 
@@ -69,10 +77,42 @@ class Killer:
         return self._dice.choice(found) if found else None
 
 
-def moments(dice: random.Random, kills: int) -> Iterator[float]:
-    """Seconds until the next kill."""
-    for _ in range(kills):
-        yield dice.uniform(1.0, 8.0)
+@dataclass(frozen=True)
+class Blow:
+    """SIGKILL of a victim, some seconds after a task of the run has begun."""
+
+    task: str
+    pause: float
+    victim: str
+
+    def __repr__(self) -> str:
+        return f"{self.victim} {self.pause:.1f} s into {self.task}"
+
+
+def plans(dice: random.Random) -> list[list[Blow]]:
+    """For each run its blows, in the order of its tasks."""
+    victims = (VICTIMS * TOGETHER)[: EACH * TOGETHER]
+    dice.shuffle(victims)
+    return [[_blow(dice, task, victims.pop()) for task in _some_tasks(dice)] for _ in range(TOGETHER)]
+
+
+def _some_tasks(dice: random.Random) -> list[str]:
+    return sorted(dice.sample(TASKS, EACH), key=TASKS.index)
+
+
+def _blow(dice: random.Random, task: str, victim: str) -> Blow:
+    return Blow(task, dice.uniform(0.0, 4.0), victim)
+
+
+def suffer(killer: Killer, people: Mapping[str, Person], blows: list[Blow]) -> None:
+    """One run, from its start to its end, with its blows."""
+    people["prep"].start()
+    for blow in blows:
+        people[blow.task].sees("running", "deferred", *OVER)
+        time.sleep(blow.pause)
+        killer.strike(blow.victim)
+    for person in people.values():
+        person.sees(*OVER)
 
 
 def result(deployment: Deployment, person: Person) -> str:
@@ -88,32 +128,27 @@ def test_whatever_is_killed_each_task_has_one_job_at_a_time_and_one_result(
 ) -> None:
     dice = random.Random(SEED * 1000 + batch)
     until("the DAG is parsed", SECONDS, lambda: deployment.airflow.knows(DAG))
-    run_ids = [f"{SEED}-{batch}-{number}" for number in range(TOGETHER)]
-    killer = Killer(deployment, run_ids, dice)
-    people = [Person(deployment, ledger, DAG, "prep", run_id) for run_id in run_ids]
-    victims = dice.sample(VICTIMS * 2, 2 * len(VICTIMS))
-    for person in people:
-        person.start()
-    people[0].sees("running", "success", "up_for_retry")
-    for pause, victim in zip(moments(dice, len(victims)), victims, strict=True):
-        time.sleep(pause)
-        killer.strike(victim)
+    runs = [
+        {task: Person(deployment, ledger, DAG, task, f"{SEED}-{batch}-{number}") for task in TASKS}
+        for number in range(TOGETHER)
+    ]
+    killer, schedule = Killer(deployment, [people["prep"].run_id for people in runs], dice), plans(dice)
     with capsys.disabled():
-        print(f"\nseed {SEED}, batch {batch}: SIGKILL of {', '.join(killer.deeds)}")
-    for run_id in run_ids:
-        check(deployment, ledger, run_id)
+        sys.stdout.write(f"\nseed {SEED}, batch {batch}: {schedule}\n")
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        list(pool.map(lambda people, blows: suffer(killer, people, blows), runs, schedule))
+    with capsys.disabled():
+        sys.stdout.write(f"SIGKILL of {', '.join(killer.deeds)}\n")
+    for people in runs:
+        check(deployment, ledger, people)
 
 
-def check(deployment: Deployment, ledger: Ledger, run_id: str) -> None:
-    """All three tasks succeed, and the ledger agrees with their results."""
-    for task in (*WITH_JOB, "seen"):
-        Person(deployment, ledger, DAG, task, run_id).sees("success", "failed", "upstream_failed")
-    for task in (*WITH_JOB, "seen"):
-        person = Person(deployment, ledger, DAG, task, run_id)
+def check(deployment: Deployment, ledger: Ledger, people: Mapping[str, Person]) -> None:
+    """All three tasks have succeeded, and the ledger agrees with their results."""
+    for task, person in people.items():
         assert person.instance()[0] == "success", person
-        if task in WITH_JOB:
-            name = result(deployment, person)
-            stories = person.jobs()
+        if task != "seen":
+            name, stories = result(deployment, person), person.jobs()
             assert [job.name for job in stories if job.status == "Completed"] == [name], stories
             assert all(job.has_ended for job in stories), stories
             assert ledger.most_active(person.prefix) == 1

@@ -38,7 +38,9 @@ def people(deployment: Deployment, ledger: Ledger) -> dict[str, Person]:
 
 def triggerers(deployment: Deployment) -> list[int]:
     """Ids of those that say they run, the oldest first."""
-    found = deployment.rows("SELECT id FROM job WHERE job_type='TriggererJob' AND state='running' ORDER BY id")
+    found = deployment.rows(
+        "SELECT id FROM job WHERE job_type='TriggererJob' AND state='running' ORDER BY id"
+    )
     return [number for (number,) in found]
 
 
@@ -92,7 +94,7 @@ def crowded(deployment: Deployment, people: dict[str, Person]) -> Iterator[Perso
         people[task].release(0)
         people[task].ended()
     yield person
-    deployment.kill("triggerer")
+    deployment.kill("triggerer")  # before it can see that they are gone: to it that would be a person's deed
     deployment.rows("DELETE FROM task_instance WHERE run_id=%s AND map_index >= 0", person.run_id)
     deployment.start("triggerer")
     person.release(0)
@@ -109,7 +111,7 @@ def multiply(deployment: Deployment, person: Person, times: int) -> None:
         trigger["id"] = ti["trigger_id"] = base + number
         ti |= {"id": str(uuid.uuid4()), "map_index": number}
         for table, row in (("trigger", trigger), ("task_instance", ti)):
-            query = f"INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, %s)"
+            query = f'INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::public."{table}", %s)'
             deployment.rows(query, json.dumps(row))
 
 

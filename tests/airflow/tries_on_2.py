@@ -37,7 +37,9 @@ RELEASES = Path(os.environ["AZML_TEST_RELEASES"])
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 TASK, RUN = "job", "r"
 IMAGE = {"image": "mcr.microsoft.com/azureml/openmpi5.0-ubuntu24.04"}
-WAITS = f'touch "{RELEASES}/$AZUREML_RUN_ID.runs"; until [ -e "{RELEASES}/$AZUREML_RUN_ID" ]; do sleep 0.1; done'
+WAITS = (
+    f'touch "{RELEASES}/$AZUREML_RUN_ID.runs"; until [ -e "{RELEASES}/$AZUREML_RUN_ID" ]; do sleep 0.1; done'
+)
 SECONDS = 120.0
 
 
