@@ -12,9 +12,9 @@ INTEGRATION = "Azure Machine Learning"
 HOOK = f"{PACKAGE}.hooks.azureml.AzureMLHook"
 MODULES = {
     "hooks": ("azureml", "keyvault", "lake"),
-    "operators": ("job", "model", "rotation"),
-    "sensors": ("job",),
-    "triggers": ("job", "moment"),
+    "operators": ("job", "model", "reaper", "rotation"),
+    "sensors": ("asset", "compute", "job"),
+    "triggers": ("asset", "child", "compute", "job", "moment"),
 }
 
 
@@ -36,6 +36,7 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_connection_type()],
         "extra-links": [f"{PACKAGE}.links.AzureMLStudioLink"],
         "config": {"azureml": _config()},
+        "cli": [f"{PACKAGE}.cli.airflow_group.get_commands"],
     }
 
 

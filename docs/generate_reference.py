@@ -18,8 +18,11 @@ NOTE = "<!-- Written by docs/generate_reference.py; do not edit. -->\n\n"
 OPERATORS = {
     "operators.job": "AzureMLRunJobOperator",
     "operators.model": "AzureMLRegisterModelOperator",
+    "operators.reaper": "AzureMLReaperOperator",
     "operators.rotation": "AzureMLRotateSecretOperator",
-    "sensors.job": "AzureMLJobSensor",
+    "sensors.job": "AzureMLJobSensor AzureMLChildJobSensor",
+    "sensors.compute": "AzureMLComputeSensor",
+    "sensors.asset": "AzureMLModelSensor AzureMLDataSensor",
 }
 
 
@@ -41,7 +44,7 @@ def _connection() -> str:
 
 
 def _operators() -> str:
-    sections = [_section(module, name) for module, name in OPERATORS.items()]
+    sections = [_section(module, name) for module, names in OPERATORS.items() for name in names.split()]
     return f"# Operators and sensors\n\n{NOTE}" + "\n".join(sections)
 
 

@@ -10,15 +10,15 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, DeniedError, ServiceError
-from airflow_provider_azureml.rest.intent import CANCEL_TAG
-from airflow_provider_azureml.rest.job import Job
-from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger, may_cancel
+from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG
+from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger
 from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
 BATCH = "/batchrundata"
@@ -29,6 +29,10 @@ def trigger(hook: CannedHook, **options: Any) -> AzureMLJobTrigger:
     made = AzureMLJobTrigger(**given)
     made.hook = hook  # type: ignore[assignment]
     return made
+
+
+def try_of(number: int) -> SimpleNamespace:
+    return SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=number)
 
 
 def azure(status: str = "Running", owner: str = "me") -> CannedHook:
@@ -56,7 +60,14 @@ async def test_it_fires_once_the_job_has_ended() -> None:
     hook = azure("Completed")
     hook.on("POST", BATCH, states({"j": "Queued"}), states({"j": "Odd"}), states({"j": "Completed"}))
     event = await event_of(trigger(hook))
-    assert event == {"name": "j", "reason": ENDED, "status": "Completed", "error": "", "log_offset": 0}
+    assert event == {
+        "name": "j",
+        "owner": "me",
+        "reason": ENDED,
+        "status": "Completed",
+        "error": "",
+        "log_offset": 0,
+    }
     assert len(hook.asked("POST", BATCH)) == 3
 
 
@@ -66,6 +77,14 @@ async def test_poll_errors_are_waited_out_and_cancel_nothing() -> None:
         assert (await event_of(trigger(hook)))["status"] == "Failed"
     assert [line["log_level"] for line in said].count("warning") == 2
     assert hook.asked("POST", "/cancel") == []
+
+
+class Slow(CannedHook):
+    """A hook whose flows take a while."""
+
+    async def arun(self, flow: Any) -> Any:
+        await asyncio.sleep(0.2)
+        return self.run(flow)
 
 
 class Unopened(CannedHook):
@@ -203,6 +222,36 @@ async def test_what_is_not_to_be_cancelled_is_not(hook: CannedHook, options: dic
     assert hook.asked("POST", "/cancel") == []
 
 
+async def test_a_job_that_a_newer_try_watches_is_left_to_it() -> None:
+    hook = azure()
+    hook.on("GET", "/jobs/j", arm_job("j", "Running", properties={OWNER: "me"}, tags={HOLDER_TAG: "2"}))
+    older, newer = trigger(hook), trigger(hook)
+    older.task_instance, newer.task_instance = try_of(1), try_of(2)
+    await older.cancel()
+    assert hook.asked("POST", "/cancel") == []
+    await newer.cancel()
+    assert len(hook.asked("POST", "/cancel")) == 1
+
+
+async def test_a_deadlines_cancel_outlives_the_trigger_that_is_taken_away_meanwhile() -> None:
+    """Airflow 2.11 takes it away at the same moment, for `execution_timeout`."""
+    hook = Slow().on("POST", "/jobs/j/cancel", (202, {})).on("PATCH", "/runs/j", {})
+    hook.on("GET", "/jobs/j", arm_job("j", "Running", properties={OWNER: "me"}))
+    late = asyncio.create_task(event_of(trigger(hook, deadline=0.0)))
+    await asyncio.sleep(0.05)
+    late.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    assert hook.asked("POST", "/cancel") == []
+    await asyncio.sleep(0.5)
+    assert len(hook.asked("POST", "/cancel")) == 1
+
+
+@pytest.mark.parametrize("deadline, is_overdue", [(None, False), (time.time() + 600, False), (0.0, True)])
+def test_only_a_deadline_that_has_come_makes_it_overdue(deadline: float | None, is_overdue: bool) -> None:
+    assert trigger(CannedHook(), deadline=deadline).is_overdue is is_overdue
+
+
 async def test_a_refused_cancel_is_raised_for_the_caller_to_tell() -> None:
     with pytest.raises(DeniedError):
         await trigger(azure().on("POST", "/cancel", DENIED)).cancel()
@@ -223,11 +272,3 @@ async def test_a_trigger_that_is_taken_away_leaves_the_job_alone() -> None:
     with pytest.raises(asyncio.CancelledError):
         await watching
     assert hook.asked("POST", "/cancel") == []
-
-
-@pytest.mark.parametrize(
-    "status, owner, allowed",
-    [("Running", "me", True), ("Odd", "me", True), ("Failed", "me", False), ("Running", "you", False)],
-)
-def test_only_the_owners_living_job_may_be_cancelled(status: str, owner: str, allowed: bool) -> None:
-    assert may_cancel(Job("j", status, "Command", properties={OWNER: owner}), "me") is allowed

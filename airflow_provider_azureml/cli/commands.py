@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All commands. Whatever is imported here is paid for by each call of `airflow`: definitions only."""
+
+from __future__ import annotations
+
+from airflow_provider_azureml.cli import reap
+from airflow_provider_azureml.cli.command import Command
+
+GROUPS: dict[str, str] = {}
+"""Help of the first words that have further words below them."""
+COMMANDS: tuple[Command, ...] = (reap.COMMAND,)
