@@ -108,9 +108,14 @@ class Deployment:
     def start_all(self) -> None:
         """Make the database, start the four components and wait until all are healthy."""
         self._migrate()
-        for component in COMPONENTS:
-            self.start(component)
+        self.make_whole()
         until("Airflow is healthy", START_SECONDS, lambda: self._check() or self.airflow.healthy())
+
+    def make_whole(self) -> None:
+        """Start each component that does not run."""
+        for component in COMPONENTS:
+            if component not in self._started or not self.is_alive(component):
+                self.start(component)
 
     def _migrate(self) -> None:
         with self.log("migrate").open("wb") as log:
@@ -142,6 +147,18 @@ class Deployment:
                 start_new_session=True,
             )
         self._sessions.add(self._started[name].pid)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of Python beside the components, to its end."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            env=self._settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
 
     def log(self, name: str) -> Path:
         """What a component printed."""

@@ -26,6 +26,7 @@ Played = Mapping[str, "Future[None]"]
 @pytest.fixture(scope="module")
 def played(deployment: Deployment, ledger: Ledger) -> Played:
     """All scenarios, over."""
+    deployment.make_whole()
     for name, row in SCENARIOS.items():
         if row.fault:
             path = f"/jobs/{name}-{TASK}-.*/cancel"

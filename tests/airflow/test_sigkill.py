@@ -126,6 +126,7 @@ def result(deployment: Deployment, person: Person) -> str:
 def test_whatever_is_killed_each_task_has_one_job_at_a_time_and_one_result(
     deployment: Deployment, ledger: Ledger, batch: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    deployment.make_whole()
     dice = random.Random(SEED * 1000 + batch)
     until("the DAG is parsed", SECONDS, lambda: deployment.airflow.knows(DAG))
     runs = [

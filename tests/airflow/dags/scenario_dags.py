@@ -41,7 +41,7 @@ for name, row in SCENARIOS.items():
         AzureMLRunJobOperator(task_id=TASK, job=command(COMMANDS[row.job]), **options(name, row))
 
 with DAG(dag_id="held", schedule=None, start_date=START) as held:
-    for number in range(3):
+    for number in range(5):
         AzureMLRunJobOperator(task_id=f"job{number}", job=command(WAITS), deferrable=True, **QUICKLY)
 
 with DAG(dag_id="battered", schedule=None, start_date=START, default_args={"retries": 20}) as battered:
