@@ -53,13 +53,15 @@ class Person:
         self.deployment.airflow.post(f"/dags/{self.dag_id}/clearTaskInstances", body)
 
     def delete_run(self) -> None:
-        """Delete the run with all its task instances, once it has ended: Airflow refuses it before."""
-        query = "SELECT state FROM dag_run WHERE dag_id=%s AND run_id=%s"
-        self._until(
-            "the run ends", lambda: self.deployment.rows(query, self.dag_id, self.run_id)[0][0] in ENDS
-        )
+        """Delete the run with all its task instances: Airflow refuses it before the run has ended."""
+        self.run_ended()
         answer = self.deployment.airflow._request("DELETE", f"/dags/{self.dag_id}/dagRuns/{self.run_id}")
         assert answer.status_code == 204, answer.text
+
+    def run_ended(self) -> None:
+        """Wait until the scheduler has said so: it would not see a clear that came before."""
+        query = "SELECT state FROM dag_run WHERE dag_id=%s AND run_id=%s"
+        self._until("end of run", lambda: self.deployment.rows(query, self.dag_id, self.run_id)[0][0] in ENDS)
 
     def instance(self) -> tuple[str, int, int]:
         """State, try number and process id of the task instance."""
@@ -188,7 +190,7 @@ def clear(state: str) -> Any:
 
 def clear_after_success(person: Person) -> None:
     succeed(person)
-    person.sees("success")
+    person.run_ended()
     person.clear()
     person.release(1)
 
@@ -200,6 +202,7 @@ def succeed(person: Person) -> None:
 
 def clear_while_its_job_runs(person: Person) -> None:
     begun(person, "success")
+    person.run_ended()
     person.clear()
     person.release(1)
 
@@ -213,7 +216,6 @@ def delete_run_while_its_job_runs(person: Person) -> None:
 
 def delete_run_after_success(person: Person) -> None:
     succeed(person)
-    person.sees("success")
     person.delete_run()
     person.start()
     person.release(1)
