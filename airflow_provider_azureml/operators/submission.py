@@ -40,7 +40,7 @@ from airflow_provider_azureml.rest.job import CANCEL_REQUESTED, Job, Result
 from airflow_provider_azureml.spec import sdk
 from airflow_provider_azureml.spec.compiled import Compiled, fingerprint, stamp
 from airflow_provider_azureml.triggers.base import REAP
-from airflow_provider_azureml.triggers.job import ENDED
+from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
@@ -92,6 +92,8 @@ class Submission:
 
         This try lives and did not ask for that end: an older one, or the reaper, was late.
         """
+        if event["reason"] == TIMEOUT and event["error"]:  # the cancel at the deadline failed
+            store.wish_cancel(self.context, event["name"], "deadline", self.log)
         try:
             return conclude(self.hook, event)
         except JobCanceledError as error:
@@ -119,8 +121,13 @@ class Submission:
         """Look and decide, until there is a job to watch."""
         held = -1
         claim = replace(claim, wished_cancel=store.wished_cancel(self.context, self.log))
+
+        def is_passed_over(number: int, job: Job) -> bool:
+            return isinstance(self._decide(number, job, claim, settled), Submit)
+
         while True:
-            number, job = self.hook.run(highest(self.hook.workspace, claim, self.known)) or (-1, None)
+            look = highest(self.hook.workspace, claim, self.known, is_passed_over)
+            number, job = self.hook.run(look) or (-1, None)
             decision = self._decide(number, job, claim, settled)
             if job is None or isinstance(decision, Submit):
                 made = self._try_submit(compiled, claim, number + 1)
