@@ -31,7 +31,9 @@ HANDOVER = (25.0, 60.0)
 class Race:
     """One interleaving."""
 
-    def __init__(self, made: World, seed: int) -> None:
+    def __init__(
+        self, made: World, seed: int, operator: type[AzureMLRunJobOperator] = AzureMLRunJobOperator
+    ) -> None:
         self.world = made
         self.dice = random.Random(seed)
         self.dag_id = f"race-{seed}"
@@ -39,7 +41,7 @@ class Race:
         made.azure.lives(self.dag_id, Life(self.dice.choice((150.0, 350.0, 700.0))), Life(90.0))
         self.triggerers = [made.triggerer(), made.triggerer()]
         is_deferrable = self.dice.random() < 0.4
-        kind = timed(AzureMLRunJobOperator, made, self.kills)
+        kind = timed(operator, made, self.kills)
         wait = {"deferrable": is_deferrable, "poll_interval": 60.0, "stream_logs": False}
         task = Task(lambda: kind(task_id="run", job=JOBS["command"], **wait), self.dag_id, retries=4)
         self.ti: TaskInstance = made.airflow.run(task, f"run-{seed}")
@@ -87,11 +89,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
         yield made
 
 
-def problems_of(cloud: Azure, seed: int) -> list[str]:
+def problems_of(
+    cloud: Azure, seed: int, operator: type[AzureMLRunJobOperator] = AzureMLRunJobOperator
+) -> list[str]:
     """What is wrong with one interleaving."""
     os.environ["AIRFLOW__AZUREML__DEPLOYMENT_ID"] = f"races-{seed}"  # the fixture puts it back
     with world(cloud, seed=seed) as made:
-        race = Race(made, seed)
+        race = Race(made, seed, operator)
         race.run()
         verdict = judge(made, at_rest=False)
         slow = [f"on_kill took {end - began:.1f} s" for began, end in race.kills if end - began >= 4.0]
@@ -108,3 +112,14 @@ def test_whatever_the_order_nobody_cancels_a_job_that_another_answers_for(
     assert [each for seed in seeds for each in problems_of(cloud, seed)] == []
     if block == BLOCKS - 1:
         count.append(f"races: {INTERLEAVINGS} interleavings, 0 foreign cancels, on_kill always < 4 s")
+
+
+class Unfenced(AzureMLRunJobOperator):
+    """An operator that does not know which try it is, so that no try is older than another."""
+
+    try_number = None
+
+
+def test_the_same_races_do_cancel_foreign_jobs_without_the_fence_of_tries(cloud: Azure) -> None:
+    found = [each for seed in range(60) for each in problems_of(cloud, seed, Unfenced)]
+    assert any(" of try 1, while " in each for each in found), found
