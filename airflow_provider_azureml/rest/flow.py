@@ -8,7 +8,9 @@ a record. It does no I/O, so one text serves workers (sync), triggers (async) an
 from __future__ import annotations
 
 import json as jsonlib
+import math
 import re
+import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -40,6 +42,7 @@ class Request:
     :param repeatable: False for a POST that would do its work twice; such a request is repeated
         only when it certainly was not carried out (no connection, 429).
     :param brief: True for what must not hold up the request after it: one attempt, of seconds.
+    :param patience: seconds after which no further attempt is made, when the driver would insist longer.
     """
 
     method: str
@@ -50,6 +53,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeatable: bool = True
     brief: bool = False
+    patience: float = math.inf
 
     @property
     def operation(self) -> str:
@@ -84,7 +88,7 @@ class Response:
     @property
     def retry_after(self) -> float | None:
         """Seconds to wait, from `Retry-After` as seconds or as a date; None when absent."""
-        return parse_retry_after(self.headers, datetime.now(timezone.utc))
+        return parse_retry_after(self.headers, datetime.fromtimestamp(time.time(), timezone.utc))
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,20 @@ Flow = Generator[Request | Pause, Response, T]
 
 def briefly(flow: Flow[T]) -> Flow[T]:
     """The same flow, with brief requests only."""
+    return _changed(flow, brief=True)
+
+
+def within(flow: Flow[T], seconds: float) -> Flow[T]:
+    """The same flow; none of its requests insists for longer."""
+    return _changed(flow, patience=seconds)
+
+
+def _changed(flow: Flow[T], **changes: Any) -> Flow[T]:
     try:
         step = next(flow)
         while True:
             try:
-                answer = yield replace(step, brief=True) if isinstance(step, Request) else step
+                answer = yield replace(step, **changes) if isinstance(step, Request) else step
             except ServiceError as error:
                 step = flow.throw(error)
             else:
@@ -186,20 +199,28 @@ def _header_code(response: Response) -> str:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait: `retry-after-ms`, `Retry-After` in seconds, or an HTTP date."""
+    """Seconds to wait: `retry-after-ms`, `Retry-After` in seconds, or an HTTP date.
+
+    :param now: our clock; a date is reckoned from the answer's own `Date`, where it has one.
+    """
     millis = headers.get("x-ms-retry-after-ms") or headers.get("retry-after-ms") or ""
     if re.fullmatch(r"\d+", millis):
         return int(millis) / 1000
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
+    moment = _http_date(text)
+    if moment is None:
+        return None
+    return max(0.0, (moment - (_http_date(headers.get("date", "")) or now)).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - now).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def pages(first: Request) -> Flow[list[Any]]:

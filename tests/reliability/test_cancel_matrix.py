@@ -39,7 +39,6 @@ from tests.reliability.cancel import (
 from tests.reliability.world.azure import CONNECTION, PERSON, Azure, azure
 from tests.reliability.world.world import world
 
-MINUTES = 600.0
 LETTERS = {WORKER: "W", TRIGGER: "T", DEADLINE: "D", RESUME: "R", NEXT_TRY: "N", REAPER: "!", NOBODY: "-"}
 FOR_GOOD = ("mark failed", "mark success", "delete run", "dagrun_timeout")
 """No try of the task comes after these."""
@@ -131,7 +130,7 @@ def who(cell: Cancel) -> frozenset[str]:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
     """An Azure of this module's own: the reaper looks at all jobs of its deployment."""
     with azure(tmp_path_factory.mktemp("cancel")) as made, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection)
+        patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
         patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "cancel")
         put_bystanders(made)
         yield made
@@ -169,7 +168,7 @@ def test_a_job_whose_task_was_ended_is_ended_once_and_by_whom_it_should(
     letters, slowest = "", 0.0
     for job_state in JOB_STATES:
         cell = Cancel(act, job_state, mode)
-        with world(cloud, seed=1, gap=MINUTES) as made:
+        with world(cloud, seed=1) as made:
             outcome = Run(cell, made).outcome()
         check(cell, outcome)
         letters += LETTERS[outcome.by]
@@ -209,7 +208,7 @@ class Deaf(AzureMLRunJobOperator):
 
 
 def test_the_same_look_sees_what_an_operator_without_on_kill_leaks(cloud: Azure) -> None:
-    with world(cloud, seed=1, gap=MINUTES) as made:
+    with world(cloud, seed=1) as made:
         outcome = Run(Cancel("mark failed", "running", "sync"), made, Deaf).outcome()
     assert (outcome.leaked, outcome.by) == (True, REAPER)
 

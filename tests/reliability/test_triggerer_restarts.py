@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
+from tests.reliability.trusting import TrustingOperator
 from tests.reliability.world.airflow_model import Task, TaskInstance
 from tests.reliability.world.azure import Azure, Life
 from tests.reliability.world.cell import JOBS
@@ -48,12 +49,14 @@ class Fleet:
         return self.world.triggerer(delay=pause / 2)
 
 
-def deferred_tasks(made: World) -> list[TaskInstance]:
+def deferred_tasks(
+    made: World, kind: type[AzureMLRunJobOperator] = AzureMLRunJobOperator
+) -> list[TaskInstance]:
     dag_id = f"restarts-{id(made)}"
     made.azure.lives(dag_id, Life(10_000_000.0, ""))
 
     def operator() -> Any:
-        return AzureMLRunJobOperator(
+        return kind(
             task_id="run", job=JOBS["command"], deferrable=True, poll_interval=60.0, stream_logs=False
         )
 
@@ -64,18 +67,25 @@ def deferred_tasks(made: World) -> list[TaskInstance]:
     return tasks
 
 
+def restart(fleet: Fleet, times: int, seed: int) -> None:
+    """So many restarts in a row."""
+    dice, engine, airflow = random.Random(seed), fleet.world.engine, fleet.world.airflow
+    for _ in range(times):
+        engine.run(until=engine.now + fleet.disturb(dice))
+        airflow.triggerers[:] = [each for each in airflow.triggerers if not each.process.ended]
+
+
 def test_a_thousand_restarts_of_triggerers_cancel_nothing(cloud: Azure, count: list[str]) -> None:
-    dice = random.Random(4)
     with world(cloud, seed=4) as made:
         fleet = Fleet(made)
         tasks = deferred_tasks(made)
-        for _ in range(RESTARTS):
-            made.engine.run(until=made.engine.now + fleet.disturb(dice))
-            made.airflow.triggerers[:] = [each for each in made.airflow.triggerers if not each.process.ended]
+        restart(fleet, RESTARTS, seed=4)
         rows = made.azure.ledger()
         assert [row.effect for row in rows if row.effect != "started"] == ["created"] * TASKS
         assert {ti.state for ti in tasks} == {"deferred"}
         assert {ti.try_number for ti in tasks} == {1}
+        moves = sum(len(row.triggerers) - 1 for row in made.airflow.triggers.values())
+        assert moves > RESTARTS / 4, "hardly ever did another triggerer take over"
         # They are still watched: a job that ends is seen.
         for row in rows[:TASKS]:
             if row.effect == "created":
@@ -83,4 +93,14 @@ def test_a_thousand_restarts_of_triggerers_cancel_nothing(cloud: Azure, count: l
         made.engine.run(until=made.engine.now + 600.0)
         assert {ti.state for ti in tasks} == {"failed"}
     told = ", ".join(f"{number} {what}" for what, number in fleet.counts.items())
-    count.append(f"triggerer restarts: {RESTARTS} ({told}), 0 cancels")
+    count.append(f"triggerer restarts: {RESTARTS} ({told}), {moves} rows taken over, 0 cancels")
+
+
+def test_the_same_restarts_do_cancel_the_job_of_a_trigger_that_takes_airflow_at_its_word(
+    cloud: Azure,
+) -> None:
+    with world(cloud, seed=4) as made:
+        fleet = Fleet(made)
+        deferred_tasks(made, TrustingOperator)
+        restart(fleet, 40, seed=4)
+        assert "cancel-requested" in {row.effect for row in made.azure.ledger()}

@@ -37,15 +37,12 @@ class World:
 
     :param plan: what happens at which effect.
     :param seed: of all dice: the product's jitter and the requests' latencies.
-    :param gap: seconds between the end of the last run and this one. The submitter's secret ends one day.
     """
 
-    def __init__(
-        self, azure: Azure, plan: Mapping[tuple[int, str], Strike] | None, seed: int, gap: float
-    ) -> None:
+    def __init__(self, azure: Azure, plan: Mapping[tuple[int, str], Strike] | None, seed: int) -> None:
         self.azure = azure
-        # The Azure's time never goes back.
-        self.engine = azure.clock.engine = Engine(azure.clock.engine.time() + gap)
+        # The Azure's time never goes back: each run begins a day after the last.
+        self.engine = azure.clock.engine = Engine(azure.clock.engine.time() + A_DAY)
         self.dice = random.Random(seed)
         self.failpoints = Failpoints(plan)
         self.airflow = Airflow(self)
@@ -118,10 +115,10 @@ def drop(logger: Any, method: str, event: Any) -> Any:
 
 @contextmanager
 def world(
-    azure: Azure, plan: Mapping[tuple[int, str], Strike] | None = None, seed: int = 0, gap: float = A_DAY
+    azure: Azure, plan: Mapping[tuple[int, str], Strike] | None = None, seed: int = 0
 ) -> Iterator[World]:
     """A world for one run; nothing of it is left after the block."""
-    made = World(azure, plan, seed, gap)
+    made = World(azure, plan, seed)
     azure.mark()
     random.seed(seed)
     with ExitStack() as stack:

@@ -55,6 +55,7 @@ class World:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.pushed: dict[str, Any] = {}
         self.store = Store()
+        self.batch_tells_all = True
         self.jobs_made_at = "2026-01-01T00:00:00Z"
         self.hook = CannedHook()
         self.hook.on("PUT", r"/jobs/[^/]+", self.put).on("GET", r"/jobs/[^/]+", self.get)
@@ -112,7 +113,11 @@ class World:
         return 202, {}
 
     def batch(self, request: Request) -> Any:
-        return states({name: job["properties"]["status"] for name, job in self.jobs.items()})(request)
+        answer = states({name: job["properties"]["status"] for name, job in self.jobs.items()})(request)
+        for name, found in answer["successfulResults"].items() if self.batch_tells_all else ():
+            marks = {key: self.jobs[name]["properties"].get(key, {}) for key in ("properties", "tags")}
+            found["runMetadata"].update(marks, createdUtc=self.jobs[name]["systemData"]["createdAt"])
+        return answer
 
     def complete(self) -> None:
         """Time passes: every job has ended."""
@@ -156,10 +161,24 @@ def test_a_kind_without_a_field_that_no_put_can_change_is_looked_for_first(world
     assert [request.method for request in world.hook.requests] == ["POST", "PUT"]
 
 
-def test_a_second_try_looks_before_it_submits(world: World) -> None:
+def test_a_second_try_looks_before_it_submits_and_one_look_is_enough(world: World) -> None:
     world.exists(0, "Failed")
     assert world.task().perform(world.context(2))["name"] == world.name(1)
-    assert len(world.sent()) == 1
+    assert [request.method for request in world.hook.requests] == ["POST", "PUT"]
+
+
+def test_a_run_history_that_tells_no_marks_is_not_taken_at_its_word(world: World) -> None:
+    world.exists(0, "Failed")
+    world.batch_tells_all = False
+    assert world.task().perform(world.context(2))["name"] == world.name(1)
+    assert [request.method for request in world.hook.requests] == ["POST", "GET", "PUT"]
+
+
+def test_a_strangers_failed_job_of_our_name_stops_the_task(world: World) -> None:
+    world.exists(0, "Failed", **{OWNER: "stranger"})
+    with pytest.raises(ConfigurationError, match="did not submit it"):
+        world.task().perform(world.context(2))
+    assert world.sent() == []
 
 
 def test_a_second_try_watches_the_living_job_on(world: World) -> None:
@@ -332,6 +351,31 @@ def test_a_job_that_another_try_cancelled_is_followed_by_the_next_attempt(world:
     world.hook.on("GET", "/details", {})
     event = {"name": world.name(0), "reason": ENDED, "status": "Canceled", "error": ""}
     assert world.task().resume(world.context(2), event)["name"] == world.name(1)
+
+
+@pytest.mark.parametrize(
+    "tags", [{CANCEL_TAG: "older epoch"}, {CANCEL_TAG: "killed", "airflow.holder": "3"}], ids=str
+)
+def test_a_try_whose_job_a_newer_try_took_over_submits_nothing(world: World, tags: dict[str, str]) -> None:
+    """It was given up while it stood still, and has not been told yet."""
+    world.exists(0, "Canceled")
+    world.jobs[world.name(0)]["properties"]["tags"] = tags
+    world.hook.on("GET", "/details", {})
+    event = {"name": world.name(0), "reason": ENDED, "status": "Canceled", "error": ""}
+    with pytest.raises(AirflowException, match="A newer try of this task has taken its job over"):
+        world.task().resume(world.context(2), event)
+    assert world.sent() == []
+
+
+def test_a_cancel_that_failed_at_the_deadline_is_left_to_the_next_try(world: World) -> None:
+    world.exists(0, "Running")
+    event = {"name": world.name(0), "reason": TIMEOUT, "status": "Running", "error": "503"}
+    with pytest.raises(JobFailedError, match="cancelling failed: 503"):
+        world.task().resume(world.context(), event)
+    assert (world.store["azureml_cancel"]["name"], world.store["azureml_cancel"]["reason"]) == (
+        world.name(0),
+        "deadline",
+    )
 
 
 def test_a_job_that_a_person_cancelled_is_the_end(world: World) -> None:
