@@ -39,7 +39,7 @@ class Deferred(Airflow):
         ti = TaskInstance(task, "run", -1, 0, id=next(self._ids), try_number=1, state="deferred")
         made = AzureMLJobTrigger(azureml_conn_id=CONNECTION, job_name=job, owner=job, **arguments)
         classpath, kwargs = made.serialize()
-        row = Trigger(next(self._ids), classpath, json.dumps(kwargs), ti, None)
+        row = Trigger(next(self._ids), classpath, json.dumps(kwargs), ti, ti.try_number, None)
         ti.trigger_id = row.id
         self.instances[ti.key] = ti
         self.triggers[row.id] = row
