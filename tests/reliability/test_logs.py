@@ -133,7 +133,9 @@ def test_a_log_is_shown_whole_and_read_once(cloud: Azure, count: list[str]) -> N
 
 
 @pytest.mark.parametrize("death", ["stop", "kill"], ids=["SIGTERM", "SIGKILL"])
-def test_another_triggerer_goes_on_where_the_last_one_stopped(cloud: Azure, count: list[str], death: str) -> None:
+def test_another_triggerer_goes_on_where_the_last_one_stopped(
+    cloud: Azure, count: list[str], death: str
+) -> None:
     repeated, restarts = [], 0
     for seed in range(8):
         with streaming(cloud, seed) as (made, airflow, _, store, lines):
@@ -231,7 +233,9 @@ def test_the_logs_of_many_jobs_share_one_budget(cloud: Azure, count: list[str]) 
         per_second = len([moment for moment in store.visits if moment >= 60.0]) / 180.0
         batches = [moment for moment, _, path, _ in line.requests if path.endswith("/batchrundata")]
         rounds = len([moment for moment in batches if moment >= 60.0]) / (jobs / 100)
-        count.append(f"logs of {jobs} jobs: {per_second:.1f} reads per second; {rounds:.1f} rounds of states in 180 s")
+        count.append(
+            f"logs of {jobs} jobs: {per_second:.1f} reads per second; {rounds:.1f} rounds of states in 180 s"
+        )
         assert 5.0 <= per_second <= 11.0
         assert rounds >= 5.5
         assert airflow.failures == []

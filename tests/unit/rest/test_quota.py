@@ -54,7 +54,12 @@ def test_the_lowest_of_all_limits_counts() -> None:
 
 def test_other_limits_and_odd_values_say_nothing() -> None:
     quota = Quota(Clock())
-    for headers in ({"subscription_writes": "1"}, {"subscription_reads": "many"}, {"subscription_reads": ""}, {}):
+    for headers in (
+        {"subscription_writes": "1"},
+        {"subscription_reads": "many"},
+        {"subscription_reads": ""},
+        {},
+    ):
         quota.see(told(**headers))
         assert quota.wait() == 0.0
 

@@ -23,7 +23,9 @@ async def test_a_named_time_is_kept_and_never_shortened() -> None:
     assert all(44.9 <= held(Gate(), fault(45.0)) <= 54.1 for _ in range(100))
 
 
-async def test_a_retry_after_of_a_week_is_capped_and_that_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_retry_after_of_a_week_is_capped_and_that_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     assert LONGEST_PAUSE - 0.1 <= held(Gate(), fault(604_800.0)) <= LONGEST_PAUSE * 1.2
     while not caplog.text:  # written in a thread
         await asyncio.sleep(0.01)
