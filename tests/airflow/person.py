@@ -225,6 +225,13 @@ def wait_only(person: Person) -> None:
     person.start()
 
 
+def deferral_timeout(person: Person) -> None:
+    """`defer(timeout=...)` of Airflow, set from outside: our operator has deadlines of its own."""
+    begun(person, "deferred")
+    query = "UPDATE task_instance SET trigger_timeout = now() WHERE dag_id=%s AND run_id=%s"
+    person.deployment.rows(query, person.dag_id, person.run_id)
+
+
 def killed(person: Person) -> None:
     """The failpoint does it."""
     person.start()
@@ -307,6 +314,7 @@ ACTS = {
     "slow_cancel": mark_deferred("failed"),
     "lost_cancel": mark_deferred("failed"),
     "timeout_deferred": wait_only,
+    "deferral_timeout": deferral_timeout,
     "execution_timeout_deferred": wait_only,
     "killed_before_put": killed,
     "killed_after_put": killed,
