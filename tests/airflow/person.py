@@ -96,10 +96,10 @@ class Person:
         return self.ledger.stories(self.prefix)
 
     def watched(self) -> None:
-        """Wait until the triggerer watches the job: before, it could not know that the task ends."""
+        """Wait until the task's log tells that the job runs: a triggerer, or a worker, watches it."""
         logs = self.deployment.folder / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
-        pattern = f"task_id={self.task_id}/*.trigger.*"
-        self._until("its trigger", lambda: any("Job " in log.read_text() for log in logs.glob(pattern)))
+        pattern = f"task_id={self.task_id}/*"
+        self._until("its watch", lambda: any(" is Running" in log.read_text() for log in logs.glob(pattern)))
 
     def release(self, number: int) -> None:
         """Let the n-th attempt come to its end, once it runs."""
@@ -175,7 +175,7 @@ def begun(person: Person, state: str) -> None:
     person.start()
     person.job(0)
     person.sees(state)
-    if state == "deferred":
+    if state != "success":
         person.watched()
 
 
