@@ -95,10 +95,10 @@ class Person:
         """All attempts so far."""
         return self.ledger.stories(self.prefix)
 
-    def watched(self) -> None:
-        """Wait until the task's log tells that the job runs: a triggerer, or a worker, watches it."""
+    def watched(self, tries: int = 1) -> None:
+        """Wait until the log of a try tells that the job runs: a triggerer, or a worker, watches it."""
         logs = self.deployment.folder / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
-        pattern = f"task_id={self.task_id}/*"
+        pattern = f"task_id={self.task_id}/attempt={tries}.log*"
         self._until("its watch", lambda: any(" is Running" in log.read_text() for log in logs.glob(pattern)))
 
     def release(self, number: int) -> None:
@@ -295,6 +295,7 @@ def zombie_watches(person: Person) -> None:
     assert worker is not None
     person.freeze(task, worker)
     person.sees("running", tries=2)
+    person.watched(tries=2)
     person.thaw(task, worker)
     person.gone(task)
     person.release(0)
