@@ -126,6 +126,18 @@ def configured(section: str, key: str) -> str:
     return str(conf.get(section, key, fallback="") or "").strip()
 
 
+def running_task() -> Any:
+    """The task instance that this process executes just now; None outside of a task."""
+    try:
+        from airflow.sdk import get_current_context
+    except ImportError:
+        from airflow.operators.python import get_current_context
+    try:
+        return get_current_context()["ti"]
+    except (RuntimeError, AirflowException, KeyError):
+        return None
+
+
 @dataclass(frozen=True)
 class TaskSight:
     """What a triggerer sees of a task instance: its state, None for none, and its try where Airflow says."""

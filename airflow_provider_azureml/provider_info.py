@@ -76,6 +76,24 @@ def _config() -> dict[str, Any]:
                 "type": "string",
                 "example": "prod",
                 "default": "",
-            }
+            },
+            "audit": {
+                "description": "What happens when a request that changes something in Azure, or reveals a "
+                "secret, cannot be written to the audit log first. required: it is not sent, and the task "
+                "fails (a retry may succeed); a cancel is always sent. best_effort: it is sent, and the task's "
+                "log says that a record is missing. off: nothing is recorded.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "best_effort",
+                "default": "required",
+            },
+            "audit_path": {
+                "description": "Folder of the audit log, on a disk that outlives the process (in a pod: a "
+                "volume). Empty: the folder azureml-audit in [logging] base_log_folder.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "/var/log/airflow/azureml-audit",
+                "default": "",
+            },
         },
     }

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from airflow_provider_azureml.cli import reap
+from airflow_provider_azureml.cli import audit, reap
 from airflow_provider_azureml.cli.command import Command
 
-GROUPS: dict[str, str] = {}
+GROUPS: dict[str, str] = {
+    "audit": "Who did what in Azure, as this provider wrote it down",
+}
 """Help of the first words that have further words below them."""
-COMMANDS: tuple[Command, ...] = (reap.COMMAND,)
+COMMANDS: tuple[Command, ...] = (*audit.COMMANDS, reap.COMMAND)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -21,15 +22,18 @@ COUNTS: list[str] = []
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
     """The Azure of all runs, and the connection to it."""
     with azure(tmp_path_factory.mktemp("reliability")) as made, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection)
+        patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
         patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "reliability")
+        gc.collect()
+        gc.freeze()  # Airflow's modules are a million objects, which every full collection would visit
         yield made
+        gc.unfreeze()
 
 
 @pytest.fixture
-def count() -> Iterator[list[str]]:
+def count() -> list[str]:
     """Lines for the terminal's summary."""
-    yield COUNTS
+    return COUNTS
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

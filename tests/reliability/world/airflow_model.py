@@ -33,13 +33,28 @@ UNFINISHED = (None, "scheduled", "queued", "running", "restarting", "deferred", 
 
 @dataclass
 class Task:
-    """What the DAG file says. `operator` makes the operator anew, as each process does that parses it."""
+    """What the DAG file says.
+
+    :param operator: makes the operator anew, as each process does that parses the file.
+    :param waits: whether the task's end is its job's end.
+    """
 
     operator: Callable[[], Any]
     dag_id: str
     task_id: str = "run"
+    waits: bool = True
     retries: int = 3
     retry_delay: float = 30.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """A task instance at a moment."""
+
+    moment: float
+    state: str | None
+    try_number: int
+    epoch: int
 
 
 @dataclass(eq=False)
@@ -58,10 +73,11 @@ class TaskInstance:
     next_kwargs: dict[str, Any] = field(default_factory=dict)
     trigger_id: int | None = None
     result: Any = None
+    #: Whether its last state is a person's word.
+    marked: bool = False
     xcoms: dict[str, Any] = field(default_factory=dict)
     store: dict[str, Any] = field(default_factory=dict)
-    #: (moment, state, try) of every change, for reports and the oracle.
-    history: list[tuple[float, str | None, int]] = field(default_factory=list)
+    history: list[Change] = field(default_factory=list)
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -88,8 +104,10 @@ class Trigger:
     classpath: str
     kwargs: str
     ti: TaskInstance
+    try_number: int
     timeout_after: float | None
-    triggerer: Triggerer | None = None
+    #: Who runs it; the last one is meant to.
+    triggerers: list[Triggerer] = field(default_factory=list)
 
 
 class Airflow:
@@ -100,11 +118,13 @@ class Airflow:
         self._engine = world.engine
         self._ids = itertools.count(1)
         self.instances: dict[tuple[str, str, str, int], TaskInstance] = {}
+        #: Every instance that ever was, deleted ones too.
+        self.runs: list[TaskInstance] = []
         self.triggers: dict[int, Trigger] = {}
+        #: Every row that ever was.
+        self.all_triggers: list[Trigger] = []
         self.workers: list[Worker] = []
         self.triggerers: list[Triggerer] = []
-        #: Called after every change of a state.
-        self.watchers: list[Callable[[TaskInstance], None]] = []
 
     # -- People
 
@@ -112,12 +132,13 @@ class Airflow:
         """A run of the DAG begins."""
         ti = TaskInstance(task, run_id, map_index, task.retries, id=next(self._ids))
         self.instances[ti.key] = ti
+        self.runs.append(ti)
         self._schedule(ti)
         return ti
 
     def clear(self, ti: TaskInstance) -> None:
         """A person clears the task."""
-        ti.id = next(self._ids)
+        ti.id, ti.marked = next(self._ids), False
         if ti.state == "running":
             self._set(ti, "restarting")
             return
@@ -128,7 +149,7 @@ class Airflow:
 
     def mark(self, ti: TaskInstance, state: str) -> None:
         """A person marks the task as `success` or `failed`."""
-        ti.trigger_id = None
+        ti.trigger_id, ti.marked = None, True
         self._set(ti, state)
 
     def delete(self, ti: TaskInstance) -> None:
@@ -170,8 +191,9 @@ class Airflow:
             return
         ti = worker.ti
         after = None if deferral.timeout is None else self._engine.now + deferral.timeout
-        trigger = Trigger(next(self._ids), deferral.classpath, deferral.kwargs, ti, after)
+        trigger = Trigger(next(self._ids), deferral.classpath, deferral.kwargs, ti, ti.try_number, after)
         self.triggers[trigger.id] = trigger
+        self.all_triggers.append(trigger)
         ti.trigger_id, ti.next_method, ti.next_kwargs = trigger.id, deferral.method, deferral.next_kwargs
         self._set(ti, "deferred")
         if after is not None:
@@ -195,9 +217,9 @@ class Airflow:
         for row in list(self.triggers.values()):
             if row.ti.trigger_id != row.id or row.ti.state != "deferred" or not self._exists(row.ti):
                 del self.triggers[row.id]
-            elif row.triggerer is None or row.triggerer.silent_for > TRIGGERER_TIMEOUT:
-                row.triggerer = triggerer
-        return [row for row in self.triggers.values() if row.triggerer is triggerer]
+            elif not row.triggerers or row.triggerers[-1].silent_for > TRIGGERER_TIMEOUT:
+                row.triggerers.append(triggerer)
+        return [row for row in self.triggers.values() if row.triggerers and row.triggerers[-1] is triggerer]
 
     def fire(self, trigger_id: int, payload: Any) -> None:
         """An event: the task goes on in a worker."""
@@ -218,11 +240,16 @@ class Airflow:
         ti = self.instances.get((dag_id, run_id, task_id, map_index))
         return ti.state if ti else None
 
+    def notify(self) -> None:
+        """Rows may have changed."""
+        for triggerer in self.triggerers:
+            triggerer.notify()
+
     # -- The scheduler
 
     def _schedule(self, ti: TaskInstance) -> None:
-        self._set(ti, "scheduled")
         ti.try_number += 1
+        self._set(ti, "scheduled")
         self._enqueue(ti)
 
     def _go_on(self, ti: TaskInstance) -> None:
@@ -287,13 +314,11 @@ class Airflow:
 
     def _set(self, ti: TaskInstance, state: str | None) -> None:
         ti.state = state
-        ti.history.append((self._engine.now, state, ti.try_number))
+        self._engine.attention = True
+        ti.history.append(Change(self._engine.now, state, ti.try_number, ti.max_tries))
         if state != "deferred":
             ti.trigger_id = None
-        for triggerer in self.triggerers:
-            triggerer.notify()
-        for watcher in self.watchers:
-            watcher(ti)
+        self.notify()
 
 
 def as_json(values: Mapping[str, Any]) -> str:

@@ -17,19 +17,19 @@ from typing import Any
 import yaml
 
 from azure_sandbox.kernel.ledger import Effect
+from azure_sandbox.kernel.ports import Directory, Registry
 from azure_sandbox.testing import Answer, InProcess, in_process
 from tests.reliability.world.engine import Engine
 
 ROOT = Path(__file__).parents[3]
 SUBMITTER, PERSON = "airflow-reliability", "studio-user"
 CONNECTION = "azureml_default"
-VAULT = "https://nightlyvault.vault.azure.net"
+FOR_EVER = 100 * 365 * 86_400.0
 SEED: dict[str, list[dict[str, Any]]] = {
     "applications": [{"name": SUBMITTER}, {"name": PERSON}],
     "role_assignments": [
         {"principal": SUBMITTER, "role": "AML Job Submitter", "scope": "workspace:nightly"},
         {"principal": PERSON, "role": "AML Job Submitter", "scope": "workspace:nightly"},
-        {"principal": PERSON, "role": "Key Vault Secrets User", "scope": "secret:nightlyvault/reliability"},
     ],
 }
 
@@ -79,19 +79,21 @@ class Azure:
         self._read_to = 0
         self._known: list[Effect] = []
 
-    @property
     def connection(self) -> str:
-        """Airflow's connection, as the text of its environment variable."""
+        """Airflow's connection with a new secret, as the text of its environment variable."""
         cloud = self.sandbox.cloud
+        client_id = cloud.port(Directory).principals()[SUBMITTER]["client_id"]
+        now = self.clock.time()
+        added = cloud.port(Registry).add_password(client_id, "reliability", now, now + FOR_EVER, at_once=True)
         extra = {
             "auth": "client_secret",
             "tenant_id": cloud.tenant_id,
-            "client_id": cloud.port(_directory()).principals()[SUBMITTER]["client_id"],
+            "client_id": client_id,
             "subscription_id": cloud.subscription_id,
             "resource_group": "nightly",
             "workspace_name": "nightly",
         }
-        return json.dumps({"conn_type": "azureml", "password": self._secret(), "extra": extra})
+        return json.dumps({"conn_type": "azureml", "password": added[1], "extra": extra})
 
     def lives(self, experiment: str, *lives: Life) -> None:
         """What becomes of the jobs of an experiment, in their order; the last life is that of all others."""
@@ -118,18 +120,7 @@ class Azure:
 
     def object_id(self, principal: str) -> str:
         """Of a principal of the seed."""
-        return str(self.sandbox.cloud.port(_directory()).principals()[principal]["object_id"])
-
-    def _secret(self) -> str:
-        headers = self.sandbox.bearer(PERSON, "https://vault.azure.net")
-        answer = self.request("GET", f"{VAULT}/secrets/reliability?api-version=7.4", headers)
-        return str(json.loads(answer.body)["value"])
-
-
-def _directory() -> type:
-    from azure_sandbox.kernel.ports import Directory
-
-    return Directory
+        return str(self.sandbox.cloud.port(Directory).principals()[principal]["object_id"])
 
 
 def seed() -> dict[str, Any]:
@@ -137,7 +128,6 @@ def seed() -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load((ROOT / "demo" / "seed.yaml").read_text())
     for section, entries in SEED.items():
         document[section] = [*document[section], *entries]
-    document["key_vaults"][0]["secrets"].append({"name": "reliability", "application": SUBMITTER})
     return document
 
 

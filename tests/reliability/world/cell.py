@@ -74,7 +74,7 @@ class Cell:
     def task(self, dag_id: str) -> Task:
         """The task as the DAG file has it."""
         arguments = {"job": JOBS[self.kind], "poll_interval": POLL, "stream_logs": False, **WAITS[self.wait]}
-        return Task(lambda: self.operator(task_id="run", **arguments), dag_id)
+        return Task(lambda: self.operator(task_id="run", **arguments), dag_id, waits=self.wait != "no wait")
 
     def run(self, world: World) -> TaskInstance:
         """The whole run, until Airflow and Azure are both at rest."""
@@ -92,12 +92,11 @@ def settle(world: World, ti: TaskInstance) -> None:
 
     # A triggerer that died is replaced, as every deployment does.
     while not at_rest():
-        before = world.engine.now
-        world.engine.run(until=before + 3_600.0, done=lambda: at_rest() or not _triggerer_lives(world))
         if not _triggerer_lives(world):
             world.triggerer(delay=5.0)
-        elif world.engine.now - before >= 3_600.0 and ti.state == "deferred" and not world.airflow.triggers:
+        if world.engine.is_idle:
             raise AssertionError(f"nobody comes for {ti.key}: {ti.history}")
+        world.engine.run(done=lambda: at_rest() or not _triggerer_lives(world))
 
 
 def _triggerer_lives(world: World) -> bool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,8 +54,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def select(self, timeout: float | None) -> list[Any]:
         """Wait; there is never anything to read."""
         if timeout is None or timeout > 0:
-            until = float("inf") if timeout is None else self.time() + timeout
-            self._process.wait(until)
+            until = math.inf if timeout is None else self.time() + timeout
+            if not (self._process.alive and self._process.engine.pass_to(until)):
+                self._process.wait(until)
         elif not self._process.alive:
             raise Killed
         return []

@@ -15,7 +15,7 @@ import math
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -39,6 +39,8 @@ class Process:
         self.alive = True
         self.stalled = False
         self.outcome: Any = None
+        #: What it is a process of: a worker, a triggerer.
+        self.owner: Any = None
         #: Effects that were tried after death; none of them took place.
         self.refused = 0
         self._signals: deque[Callable[[], None]] = deque()
@@ -114,6 +116,8 @@ class Process:
     def sleep(self, seconds: float) -> None:
         """`time.sleep` of this process: not shortened by signals."""
         end = self.engine.now + max(seconds, 0.0)
+        if self.alive and self.engine.pass_to(end):
+            return
         while self.engine.now < end:
             self.wait(end)
 
@@ -122,6 +126,9 @@ class Process:
             self.outcome = self._main()
         except Killed as killed:
             self.outcome = killed
+
+
+P = TypeVar("P", bound=Process)
 
 
 class Engine:
@@ -134,6 +141,9 @@ class Engine:
         self.epoch = epoch
         self.now = 0.0
         self.hub: greenlet = getcurrent()
+        #: Something has happened that whoever called `run` may want to know.
+        self.attention = False
+        self._until = math.inf
         self._calls: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
         self._processes: dict[greenlet, Process] = {}
@@ -147,12 +157,28 @@ class Engine:
         """The process whose code asks; None for the world itself."""
         return self._processes.get(getcurrent())
 
+    def pass_to(self, moment: float) -> bool:
+        """Let time pass for the process that runs, where nobody else has anything to do until then."""
+        free = not self.attention and moment <= self._until
+        if free and (not self._calls or self._calls[0][0] > moment):
+            self.now = moment
+            return True
+        return False
+
     def spawn(self, name: str, main: Callable[[], Any], delay: float = 0.0) -> Process:
         """Start a process in so many seconds."""
-        process = Process(self, name, main)
+        return self.adopt(Process(self, name, main), delay)
+
+    def adopt(self, process: P, delay: float = 0.0) -> P:
+        """Let a process that was made elsewhere begin in so many seconds."""
         self._processes[process._greenlet] = process
         self.call_at(self.now + delay, process.resume)
         return process
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing will ever happen again."""
+        return not self._calls
 
     def call_at(self, moment: float, call: Callable[[], None]) -> None:
         """Have the world do something at a moment; not before now."""
@@ -164,8 +190,9 @@ class Engine:
 
     def run(self, until: float = math.inf, done: Callable[[], bool] = lambda: False) -> None:
         """Let time pass until a moment, or until something has come about, or nothing is left to do."""
-        limit = self.now + LONGEST_RUN
+        limit, self._until = self.now + LONGEST_RUN, until
         while self._calls and not done() and self._calls[0][0] <= until:
+            self.attention = False
             moment, _, call = heapq.heappop(self._calls)
             self.now = max(self.now, moment)
             if self.now > limit:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.reliability.world.engine import Killed, Process
@@ -36,6 +37,18 @@ def lose(status: int) -> Strike:
     return strike
 
 
+@dataclass(frozen=True)
+class Effect:
+    """Something that a process did to the world; the answer to a request can be lost."""
+
+    process: str
+    what: str
+    is_request: bool
+
+    def __str__(self) -> str:
+        return f"{self.process}: {self.what}"
+
+
 class Failpoints:
     """The effects of one run, and the plan of what happens at which.
 
@@ -44,10 +57,12 @@ class Failpoints:
 
     def __init__(self, plan: Mapping[tuple[int, str], Strike] | None = None) -> None:
         self.plan = dict(plan or {})
-        #: What was done, in order: `worker-1 PUT job`.
-        self.effects: list[str] = []
+        #: What was done, in order.
+        self.effects: list[Effect] = []
 
-    def perform(self, process: Process | None, what: str, act: Callable[[], T]) -> T:
+    def perform(
+        self, process: Process | None, what: str, act: Callable[[], T], *, is_request: bool = False
+    ) -> T:
         """Carry an effect out, unless the process that wants it is dead, or dies of it."""
         if process is None:
             return act()
@@ -55,7 +70,8 @@ class Failpoints:
             process.refused += 1
             raise Killed
         number = len(self.effects)
-        self.effects.append(f"{process.name} {what}")
+        self.effects.append(Effect(process.name, what, is_request))
+        process.engine.attention = True
         self._strike(process, number, BEFORE)
         result = act()
         self._strike(process, number, AFTER)

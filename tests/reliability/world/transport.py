@@ -69,7 +69,7 @@ def _exchange(world: World, request: Any) -> Answer:
         return world.ask(request.method, request.url, dict(request.headers), _content(request))
 
     try:
-        return world.failpoints.perform(world.engine.current, what, ask)
+        return world.failpoints.perform(world.engine.current, what, ask, is_request=True)
     except AnswerLostError as lost:
         if lost.status == 0:
             raise ServiceResponseError("Connection aborted: connection reset by peer") from lost

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.jobs.triggerer_job_runner import TriggerRunner
 
-from tests.reliability.world.airflow_model import Trigger
+from tests.reliability.world.airflow_model import TRIGGERER_TIMEOUT, Trigger
 from tests.reliability.world.clock import VirtualLoop
 
 if TYPE_CHECKING:
@@ -44,38 +44,38 @@ class Triggerer:
         self._world = world
         self._runner: Any = None
         self._changed: asyncio.Event | None = None
-        self._stalled_at: float | None = None
-        self._ended_at: float | None = None
+        self._silent_since: float | None = None
         number = len(world.airflow.triggerers) + 1
         self.process = world.engine.spawn(f"triggerer-{number}", self._main, delay)
+        self.process.owner = self
 
     @property
     def silent_for(self) -> float:
         """Seconds without a heartbeat: it beats unless it is stopped or dead."""
-        since = self._ended_at if self._ended_at is not None else self._stalled_at
-        if since is None and self.process.ended:
-            self._ended_at = since = self._world.engine.now
-        return 0.0 if since is None else self._world.engine.now - since
+        return 0.0 if self._silent_since is None else self._world.engine.now - self._silent_since
 
     def stall(self) -> None:
         """SIGSTOP."""
-        self._stalled_at = self._world.engine.now
         self.process.stall()
+        self._fall_silent()
 
     def unstall(self) -> None:
         """SIGCONT."""
-        self._stalled_at = None
+        self._silent_since = None
         self.process.unstall()
 
     def kill(self) -> None:
         """SIGKILL."""
-        self._ended_at = self._world.engine.now
         self.process.kill()
 
     def stop(self) -> None:
         """SIGTERM: triggers are cancelled without the message of a user's action, then it exits."""
-        self._ended_at = self._world.engine.now
         self.process.signal(self._stop)
+
+    def _fall_silent(self) -> None:
+        if self._silent_since is None:
+            self._silent_since = self._world.engine.now
+            self._world.engine.call_in(TRIGGERER_TIMEOUT + ROUND, self._world.airflow.notify)
 
     def notify(self) -> None:
         """A row has changed: the next round sees it."""
@@ -95,10 +95,11 @@ class Triggerer:
     # -- The process
 
     def _main(self) -> None:
-        with self._world.new_process():
-            loop = VirtualLoop(self.process)
-            loop.live(self._serve())
-        self._ended_at = self._world.engine.now
+        try:
+            with self._world.new_process():
+                VirtualLoop(self.process).live(self._serve())
+        finally:
+            self._fall_silent()
 
     async def _serve(self) -> None:
         self._runner = runner = TriggerRunner()

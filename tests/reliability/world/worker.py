@@ -39,6 +39,7 @@ class Worker:
         self._silent_since: float | None = None
         self._operator: Any = None
         self.process = world.engine.spawn(f"worker-{len(world.airflow.workers) + 1}", self._main)
+        self.process.owner = self
         world.engine.call_in(HEARTBEAT, self._beat)
 
     # -- The task's process

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import structlog
-from airflow.sdk._shared.secrets_masker import reset_secrets_masker
+from airflow.sdk._shared.secrets_masker import _secrets_masker
 
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.identity import resolver
@@ -22,12 +22,14 @@ from tests.reliability.world.clock import virtual_time
 from tests.reliability.world.comms import connected
 from tests.reliability.world.engine import Engine, Process
 from tests.reliability.world.failpoint import Failpoints, Strike
+from tests.reliability.world.thread import virtual_threads
 from tests.reliability.world.transport import in_process
 from tests.reliability.world.triggerer import Triggerer
 from tests.reliability.world.worker import Worker
 
 Trace = Callable[..., Any]
 A_DAY = 86_400.0
+NOTHING_IS_AS_LONG = 1 << 30
 
 
 class World:
@@ -75,8 +77,7 @@ class World:
 
     @contextmanager
     def new_process(self) -> Iterator[None]:
-        """What a process does not have when it begins: tokens, masked secrets; and what it may be traced by."""
-        reset_secrets_masker()
+        """A process begins: it has no token yet, and may be traced."""
         resolver.forget(AzureMLHook(CONNECTION).settings)
         if self.trace is None:
             yield
@@ -93,6 +94,9 @@ def silence() -> Iterator[None]:
     """No log is written: thousands of runs would write gigabytes."""
     before, configured = logging.root.manager.disable, structlog.get_config()
     logging.disable(logging.CRITICAL)
+    # What is not written needs no mask; Airflow compiles all masks anew for each token.
+    masker = _secrets_masker()
+    shortest, masker.min_length_to_mask = masker.min_length_to_mask, NOTHING_IS_AS_LONG
     structlog.configure(
         logger_factory=structlog.ReturnLoggerFactory(), processors=[drop], cache_logger_on_first_use=False
     )
@@ -100,6 +104,7 @@ def silence() -> Iterator[None]:
         yield
     finally:
         structlog.configure(**configured)
+        masker.min_length_to_mask = shortest
         logging.disable(before)
 
 
@@ -118,7 +123,12 @@ def world(
     random.seed(seed)
     with ExitStack() as stack:
         stack.enter_context(silence())
-        for replaced in (virtual_time(made.engine), in_process(made), connected(made)):
+        for replaced in (
+            virtual_time(made.engine),
+            virtual_threads(made.engine),
+            in_process(made),
+            connected(made),
+        ):
             stack.enter_context(replaced)
         stack.callback(made.engine.end)
         yield made

@@ -73,6 +73,13 @@ async def test_it_fires_once_the_job_has_ended() -> None:
 
 async def test_poll_errors_are_waited_out_and_cancel_nothing() -> None:
     hook = azure().on("POST", BATCH, BROKEN, BROKEN, states({"j": "Failed"}))
+    assert (await event_of(trigger(hook)))["status"] == "Failed"
+    assert hook.asked("POST", "/cancel") == []
+
+
+async def test_an_answer_about_this_job_that_is_an_error_is_told_and_waited_out() -> None:
+    hook = azure().on("POST", BATCH, states({}))
+    hook.on("GET", "/jobs/j", UNKNOWN_JOB, UNKNOWN_JOB, arm_job("j", "Failed"))
     with capture_logs() as said:
         assert (await event_of(trigger(hook)))["status"] == "Failed"
     assert [line["log_level"] for line in said].count("warning") == 2
@@ -193,12 +200,12 @@ async def test_a_state_that_is_never_to_be_had_is_an_event_and_no_cancel(monkeyp
 async def test_the_log_is_told_and_its_place_is_kept_for_the_next_triggerer() -> None:
     url = "https://a.blob.core.windows.net/c/std_log.txt?sig=x"
     hook = azure("Completed").on("GET", "/runs/j/details", {"logFiles": {"user_logs/std_log.txt": url}})
-    hook.on("GET", "std_log.txt", (206, "hello"), (416, ""))
+    hook.on("GET", "std_log.txt", (206, b"\nhello\n"), (206, b"\n"))
     with capture_logs() as said:
         event = await event_of(trigger(hook, stream_logs=True, log_offset=100))
-    assert [line["event"] for line in said] == ['"hello"', "Job j is Completed"]
-    assert event["log_offset"] == 100 + len('"hello"')
-    assert hook.asked("GET", "std_log.txt")[0].headers["Range"].startswith("bytes=100-")
+    assert [line["event"] for line in said] == ["hello", "Job j is Completed"]
+    assert event["log_offset"] == 100 + len("hello\n")
+    assert hook.asked("GET", "std_log.txt")[0].headers["Range"].startswith("bytes=99-")
 
 
 async def test_a_kill_cancels_our_living_job_and_says_why_on_it() -> None:
