@@ -45,12 +45,9 @@ def people(deployment: Deployment, ledger: Ledger) -> dict[str, Person]:
     return people
 
 
-def triggerers(deployment: Deployment) -> list[int]:
-    """Ids of those that say they run, the oldest first."""
-    found = deployment.rows(
-        "SELECT id FROM job WHERE job_type='TriggererJob' AND state='running' ORDER BY id"
-    )
-    return [number for (number,) in found]
+def triggerers(deployment: Deployment) -> set[int]:
+    """Ids of all that ever said that they run: those that were killed say so for ever."""
+    return {number for (number,) in deployment.rows("SELECT id FROM job WHERE job_type='TriggererJob'")}
 
 
 def watchers(deployment: Deployment, run_id: str) -> set[int]:
