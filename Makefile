@@ -45,7 +45,7 @@ $(OLD)/installed: $(VENV)/installed pyproject.toml constraints-2.11.txt ## the o
 	$(BIN)/uv pip install --quiet --python $(OLD)/bin/python --constraint constraints-2.11.txt apache-airflow==2.11.0 --editable .
 	touch $@
 
-$(SDK)/installed: $(VENV)/installed constraints-sdk.txt ## unmodified azure-ai-ml, the oracle
+$(SDK)/installed: $(VENV)/installed pyproject.toml constraints-sdk.txt ## unmodified azure-ai-ml: the oracle, and the extra [sdk] beside Airflow
 	$(BIN)/uv venv --quiet --clear --python 3.11 $(SDK)
-	$(BIN)/uv pip install --quiet --python $(SDK)/bin/python --constraint constraints-sdk.txt 'azure-ai-ml>=1.30'
+	$(BIN)/uv pip install --quiet --python $(SDK)/bin/python --constraint constraints-sdk.txt apache-airflow==3.3.2 --editable '.[sdk]'
 	touch $@

@@ -6,6 +6,8 @@ Cheap to import at DAG parse: only base classes and exceptions are loaded here, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -51,9 +53,13 @@ __all__ = [
     "BaseTrigger",
     "Context",
     "TaskDeferred",
+    "TaskSight",
     "TriggerEvent",
     "aget_connection",
+    "leave_in_task_store",
     "mask_secret",
+    "task_seen",
+    "task_store_value",
     "xcom_value",
 ]
 
@@ -113,35 +119,81 @@ def configured(section: str, key: str) -> str:
     return str(conf.get(section, key, fallback="") or "").strip()
 
 
-async def is_still_deferred(ti: Any) -> bool:
-    """Whether Airflow still waits for the trigger of this task instance (asked inside a triggerer).
+@dataclass(frozen=True)
+class TaskSight:
+    """What a triggerer sees of a task instance: its state, None for none, and its try where Airflow says."""
+
+    state: str | None
+    try_number: int | None = None
+
+
+async def task_seen(ti: Any) -> TaskSight:
+    """How a task instance is, asked inside a triggerer; raises ServiceError `NoTaskState`.
 
     Airflow 3.3 calls `on_kill` on healthy triggers after a take-over, and cancels them on every
     version when it shuts down: only the task's state tells a kill from that (facts: airflow.md 1.7).
     """
     from asgiref.sync import sync_to_async
 
-    return await sync_to_async(_task_state)(ti) == "deferred"
+    try:
+        return await sync_to_async(_task_seen)(ti)
+    except _lookup_errors() as error:
+        problem = f"Airflow did not say how task '{ti.task_id}' is ({type(error).__name__}: {error})"
+        raise ServiceError(0, "NoTaskState", problem) from error
 
 
-def _task_state(ti: Any) -> str | None:
+def _task_seen(ti: Any) -> TaskSight:
     try:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     except ImportError:
-        return _task_state_from_database(ti)
+        return _task_in_database(ti)
     states = RuntimeTaskInstance.get_task_states(
         dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
     )
     key = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
     state = states.get(ti.run_id, {}).get(key)
-    return None if state is None else str(getattr(state, "value", state))
+    return TaskSight(None if state is None else str(getattr(state, "value", state)))
 
 
-def _task_state_from_database(ti: Any) -> str | None:
+def _task_in_database(ti: Any) -> TaskSight:
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 
     with create_session() as session:
         key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
         found = session.query(TaskInstance).filter_by(**key).one_or_none()
-        return None if found is None else found.state
+        return TaskSight(None) if found is None else TaskSight(found.state, found.try_number)
+
+
+def task_store_value(context: Mapping[str, Any], key: str) -> Any:
+    """What an earlier try left in the task state store; None for nothing, and where Airflow has no store.
+
+    Raises ServiceError `NoTaskStore`.
+    """
+    store = context.get("task_state_store")
+    try:
+        return None if store is None else store.get(key)
+    except _store_errors() as error:
+        raise _no_task_store(error) from error
+
+
+def leave_in_task_store(context: Mapping[str, Any], key: str, value: Mapping[str, Any]) -> bool:
+    """Keep JSON for people and for later tries; whether there is a store. Raises ServiceError `NoTaskStore`."""
+    store = context.get("task_state_store")
+    if store is None:
+        return False
+    try:
+        store.set(key, dict(value))
+    except _store_errors() as error:
+        raise _no_task_store(error) from error
+    return True
+
+
+def _store_errors() -> tuple[type[Exception], ...]:
+    """Those of a lookup; the store refuses some values, too."""
+    return (*_lookup_errors(), TypeError, ValueError)
+
+
+def _no_task_store(error: Exception) -> ServiceError:
+    problem = f"Airflow's task state store failed ({type(error).__name__}: {error})"
+    return ServiceError(0, "NoTaskStore", problem)

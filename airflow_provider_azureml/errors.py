@@ -8,7 +8,13 @@ AzureMLError
  |   |- DeniedError           401, 403, and a sign-in that Entra refused (AADSTS...)
  |   `- UnreachableError      no answer, 408, 429 or 5xx after all retries: trying later may help
  `- JobFailedError            the job ended as Failed
+     |- JobUserError          what the user gave is at fault: the script, its data, image or definition
+     |- JobEvictedError       its machine was taken away: run it again at once
+     |- JobQuotaError         there is no machine to be had: run it again later
+     |- JobServiceError       the service is at fault: run it again
      `- JobCanceledError      the job ended as Canceled
+
+`operators/job_error.py` tells the ends of a job apart; a retry policy may have one rule for each class.
 """
 
 from __future__ import annotations
@@ -98,5 +104,32 @@ class JobFailedError(AzureMLError):
         return f"Job {self.name} {verb} {self.status}" + (f": {self.error}" if self.error else "")
 
 
+class JobUserError(JobFailedError):
+    """Azure blames what the user gave: the script, its data, its image, its definition.
+
+    A script that ends with any other exit code than 0 is this, whatever made it end.
+    """
+
+
+class JobEvictedError(JobFailedError):
+    """The machine was taken away from under the job (low priority, spot)."""
+
+
+class JobQuotaError(JobFailedError):
+    """No machine could be had: a quota is used up, or the region is."""
+
+
+class JobServiceError(JobFailedError):
+    """Azure blames itself, or a machine of its own."""
+
+
 class JobCanceledError(JobFailedError):
-    """The job ended as Canceled: by a person, a deadline or this package."""
+    """The job ended as Canceled: by a person, a deadline or this package.
+
+    :param by_airflow: whether it was this package that asked for its end.
+    """
+
+    def __init__(self, name: str, status: str, error: str = "", by_airflow: bool = False) -> None:
+        super().__init__(name, status, error)
+        self.args = (name, status, error, by_airflow)
+        self.by_airflow = by_airflow

@@ -12,6 +12,13 @@ import hashlib
 import json
 import re
 
+OWNER = "airflow.owner"
+"""Property of a job: the name base of the task instance that it belongs to."""
+DEPLOYMENT = "airflow.deployment"
+"""Property of a job: the Airflow that submitted it. Beside it stand `airflow.dag_id`, `airflow.run_id`,
+`airflow.task_id` and `airflow.map_index`."""
+DETACHED = "airflow.detached"
+"""Property of a job that may outlive its task: `true`."""
 _SLUG_LENGTH = 80
 _HASH_LENGTH = 20
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_]+")

@@ -13,8 +13,8 @@ HOOK = f"{PACKAGE}.hooks.azureml.AzureMLHook"
 MODULES = {
     "hooks": ("azureml", "keyvault", "lake"),
     "operators": ("job", "model", "rotation"),
-    "sensors": ("job",),
-    "triggers": ("job", "moment"),
+    "sensors": ("asset", "compute", "job"),
+    "triggers": ("asset", "child", "compute", "job", "moment"),
 }
 
 

@@ -19,7 +19,9 @@ OPERATORS = {
     "operators.job": "AzureMLRunJobOperator",
     "operators.model": "AzureMLRegisterModelOperator",
     "operators.rotation": "AzureMLRotateSecretOperator",
-    "sensors.job": "AzureMLJobSensor",
+    "sensors.job": "AzureMLJobSensor AzureMLChildJobSensor",
+    "sensors.compute": "AzureMLComputeSensor",
+    "sensors.asset": "AzureMLModelSensor AzureMLDataSensor",
 }
 
 
@@ -41,7 +43,7 @@ def _connection() -> str:
 
 
 def _operators() -> str:
-    sections = [_section(module, name) for module, name in OPERATORS.items()]
+    sections = [_section(module, name) for module, names in OPERATORS.items() for name in names.split()]
     return f"# Operators and sensors\n\n{NOTE}" + "\n".join(sections)
 
 

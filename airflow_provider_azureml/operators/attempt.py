@@ -9,18 +9,26 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow_provider_azureml.compat import configured
-from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, NotFoundError, ServiceError
-from airflow_provider_azureml.naming import attempt_name, job_base
+from airflow_provider_azureml.errors import (
+    AzureMLError,
+    ConfigurationError,
+    NotFoundError,
+    ServiceError,
+    UnreachableError,
+)
+from airflow_provider_azureml.naming import DEPLOYMENT, OWNER, attempt_name, job_base
 from airflow_provider_azureml.operators.resolve import Attempt, Me
 from airflow_provider_azureml.rest import intent, run_history
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.flow import Flow
-from airflow_provider_azureml.rest.job import Job
+from airflow_provider_azureml.rest.intent import TRY
+from airflow_provider_azureml.rest.job import Job, is_terminal
 from airflow_provider_azureml.rest.workspace import Workspace
-from airflow_provider_azureml.triggers.job import OWNER
 
-TRY, EPOCH, BEGAN = "airflow.try", "airflow.epoch", "airflow.began"
+EPOCH, BEGAN = "airflow.epoch", "airflow.began"
 FINGERPRINT = "airflow.fingerprint"
+RUN_BEGAN = "airflow.run_began"
+"""Property: how often the DAG run had been cleared, and when it began. A deleted run leaves both behind."""
 WINDOW = run_history.BATCH
 
 
@@ -31,6 +39,8 @@ class Claim:
     base: str
     me: Me
     marks: Mapping[str, str]
+    wished_cancel: str = ""
+    """Name of the attempt that an earlier try wanted cancelled, where that is not on the job."""
 
     @classmethod
     def of(cls, context: Mapping[str, Any], fingerprint: str = "") -> Claim:
@@ -44,8 +54,8 @@ class Claim:
         base = job_base(deployment_id(), map_index=ti.map_index, **place)
         began = ti.start_date or datetime.now(timezone.utc)
         me = Me(ti.try_number, ti.max_tries or 0, began, fingerprint)
-        marks = {OWNER: base, FINGERPRINT: fingerprint, "airflow.deployment": deployment_id()}
-        marks["airflow.map_index"] = str(ti.map_index)
+        marks = {OWNER: base, FINGERPRINT: fingerprint, DEPLOYMENT: deployment_id()}
+        marks |= {"airflow.map_index": str(ti.map_index), RUN_BEGAN: _run_began(context)}
         return cls(base, me, marks | {f"airflow.{name}": value for name, value in place.items()})
 
     def name(self, number: int) -> str:
@@ -56,6 +66,26 @@ class Claim:
     def fence(self) -> dict[str, str]:
         """What goes where no later PUT can change it: a zombie's PUT is then refused, not obeyed."""
         return {TRY: str(self.me.try_number), EPOCH: str(self.me.epoch), BEGAN: self.me.began.isoformat()}
+
+
+def _run_began(context: Mapping[str, Any]) -> str:
+    """The mark of a DAG run, empty when it is not known."""
+    run = context.get("dag_run")
+    began = getattr(run, "start_date", None)
+    return f"{getattr(run, 'clear_number', 0) or 0} {began.isoformat()}" if began else ""
+
+
+def is_of_another_run(mark: str, own: str) -> bool:
+    """Whether a job was submitted by another run of the same id.
+
+    A run that is cleared begins anew, and counts it. A run that was deleted and made again has not been
+    cleared more often than the one before.
+    """
+    clears, _, began = mark.partition(" ")
+    own_clears, _, own_began = own.partition(" ")
+    if not (clears.isdigit() and own_clears.isdigit()):
+        return False
+    return began != own_began if clears == own_clears else int(clears) > int(own_clears)
 
 
 def deployment_id() -> str:
@@ -86,7 +116,9 @@ def attempt_of(job: Job, claim: Claim, number: int) -> Attempt:
         epoch=int(marks.get(EPOCH, "-1")),
         created=_moment(job.created_at, marks.get(BEGAN, "")),
         fingerprint=marks.get(FINGERPRINT, ""),
-        cancel_intent=intent.has_cancel_intent(job),
+        cancel_intent=intent.has_cancel_intent(job) or job.name == claim.wished_cancel,
+        is_mine={name: marks.get(name) for name in claim.fence} == claim.fence,
+        is_of_another_run=is_of_another_run(marks.get(RUN_BEGAN, ""), claim.marks[RUN_BEGAN]),
     )
 
 
@@ -105,31 +137,45 @@ def _trimmed(text: str) -> str:
     return f"{head}.{digits[:6]:0<6}{zone}" if dot else head
 
 
-def highest(workspace: Workspace, claim: Claim) -> Flow[tuple[int, Job] | None]:
-    """The highest existing attempt, past gaps: all candidates of a window in one request."""
+def highest(workspace: Workspace, claim: Claim, known: int = -1) -> Flow[tuple[int, Job | None] | None]:
+    """The highest existing attempt, past gaps: all candidates of a window in one request.
+
+    :param known: an attempt that exists for certain, though run history may not know it yet.
+
+    The job is None when it was deleted after it had ended: run history remembers what ARM forgot.
+    Raises UnreachableError when ARM does not know a job that run history says is going on.
+    """
     found = None
     start = 0
     while True:
-        number = yield from _highest_in(workspace, claim, range(start, start + WINDOW))
-        if number is None:
+        seen = yield from _highest_in(workspace, claim, range(start, start + WINDOW))
+        if seen is None:
             break
-        found = number
+        found = seen
         start += WINDOW
-    if found is None:
+    number, status = max(found or (-1, ""), (known, ""))
+    if number < 0:
         return None
-    return found, (yield from job_flows.get(workspace, claim.name(found)))
+    try:
+        return number, (yield from job_flows.get(workspace, claim.name(number)))
+    except NotFoundError as error:
+        if is_terminal(status):
+            return number, None
+        text = f"run history says that this job is {status or 'there'}, but: {error.message}"
+        raise UnreachableError(404, "NotYetKnown", text, error.request_id, error.operation) from error
 
 
-def _highest_in(workspace: Workspace, claim: Claim, numbers: range) -> Flow[int | None]:
+def _highest_in(workspace: Workspace, claim: Claim, numbers: range) -> Flow[tuple[int, str] | None]:
+    """The number of the highest attempt of a window, and its state as far as it is told."""
     names = {claim.name(number): number for number in numbers}
     try:
         answers = yield from run_history.status_batch(workspace, names)
     except ServiceError:
         existing = yield from _listed(workspace, claim)
     else:
-        existing = {name for name, answer in answers.items() if not isinstance(answer, NotFoundError)}
         _refuse_unknown(answers)
-    return max((names[name] for name in existing if name in names), default=None)
+        existing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
+    return max(((names[name], existing[name]) for name in existing if name in names), default=None)
 
 
 def _refuse_unknown(answers: Mapping[str, str | ServiceError]) -> None:
@@ -139,7 +185,7 @@ def _refuse_unknown(answers: Mapping[str, str | ServiceError]) -> None:
             raise answer
 
 
-def _listed(workspace: Workspace, claim: Claim) -> Flow[set[str]]:
+def _listed(workspace: Workspace, claim: Claim) -> Flow[dict[str, str]]:
     """The documented way, for where the batch endpoint is closed: ARM's list by property."""
     jobs = yield from job_flows.list_by_property(workspace, OWNER, claim.base)
-    return {job.name for job in jobs}
+    return {job.name: job.status for job in jobs}

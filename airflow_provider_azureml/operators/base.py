@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azureml.compat import BaseOperator
+from airflow_provider_azureml.compat import BaseOperator, TaskDeferred
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.access.diagnose import Finding
@@ -54,6 +54,7 @@ class AzureMLBaseOperator(BaseOperator):
         self.access = access
         self.was_killed = False
         self.owned_job: tuple[str, str] | None = None  # name and owner of the job that this task answers for
+        self.context: Mapping[str, Any] = {}  # of the try that runs; `on_kill` is not given it
 
     @cached_property
     def hook(self) -> AzureMLHook:
@@ -64,6 +65,7 @@ class AzureMLBaseOperator(BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Airflow's entry."""
+        self.context = context
         return self.guarded(lambda: self.perform(context))
 
     def guarded(self, work: Callable[[], Any]) -> Any:
@@ -72,7 +74,11 @@ class AzureMLBaseOperator(BaseOperator):
 
         with translated(self.access, self.explained, self.azureml_conn_id):
             check_access_mode(self.access)
-            return self.unless_killed(work())
+            try:
+                return self.unless_killed(work())
+            except TaskDeferred:
+                self.unless_killed()
+                raise
 
     def explained(self, text: str) -> str:
         """An error's text, with its cause and its mend where access was refused."""
@@ -124,7 +130,8 @@ class AzureMLBaseOperator(BaseOperator):
 
     def resume(self, context: Any, event: dict[str, Any]) -> Any:
         """Airflow's entry after a deferral: the event becomes the task's result, or its error."""
-        self.owned_job = (event["name"], "")
+        self.context = context
+        self.owned_job = (event["name"], event.get("owner", ""))
         return self.guarded(lambda: self.conclude(event))
 
     def conclude(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,10 +148,20 @@ class AzureMLBaseOperator(BaseOperator):
             raise AzureMLError("The task was ended from outside.")
         return value
 
+    @property
+    def try_number(self) -> int | None:
+        """The number of the try that runs."""
+        number: int | None = getattr(self.context.get("ti"), "try_number", None)
+        return number
+
     def on_kill(self) -> None:
         """SIGTERM: cancel within the five seconds that Airflow leaves, and never end green."""
         self.was_killed = True
         if self.owned_job and self.cancel_on_kill:
+            from airflow_provider_azureml.operators.store import wish_cancel
             from airflow_provider_azureml.operators.wait import cancel_at_once
 
-            cancel_at_once(self.hook, *self.owned_job)
+            name, owner = self.owned_job
+            outcome = cancel_at_once(self.hook, name, owner, self.try_number)
+            if outcome.problem or outcome.untraced:
+                wish_cancel(self.context, name, "killed", self.log)

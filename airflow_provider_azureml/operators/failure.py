@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow_provider_azureml.compat import AirflowException, AirflowFailException
 from airflow_provider_azureml.errors import (
@@ -49,9 +50,38 @@ def translated(access: str, explained: Callable[[str], str], conn_id: str = "") 
         yield
     except AzureMLError as error:
         text = _named(error, conn_id)
-        text = text if access == "off" else explained(text)
-        kind = AirflowFailException if is_final(error) else AirflowException
-        raise kind(text) from error
+        if access != "off" and not isinstance(error, ConfigurationError):
+            text = explained(text)
+        raise as_airflows(error, text) from error
+
+
+def as_airflows(error: AzureMLError, text: str) -> AirflowException:
+    """Airflow's exception for an error of ours; it is of our class, too.
+
+    So a rule of a retry policy, and whoever catches it, can ask for either. A final one is no matter
+    for a retry policy: Airflow does not ask one about an AirflowFailException.
+    """
+    found = _both(type(error), AirflowFailException if is_final(error) else AirflowException)(text)
+    vars(found).update(vars(error))
+    return found
+
+
+def _both(ours: type[AzureMLError], airflows: type[AirflowException]) -> type[AirflowException]:
+    """The class of both. What is said is the text alone; elsewhere it is unpickled as Airflow's."""
+
+    def say(self: AirflowException, text: str) -> None:
+        self.args = (text,)
+
+    def said(self: AirflowException) -> str:
+        return str(self.args[0])
+
+    def reduced(self: AirflowException) -> tuple[Any, ...]:
+        return airflows, self.args
+
+    methods = {"__init__": say, "__str__": said, "__reduce__": reduced}
+    return type(
+        ours.__name__, (ours, airflows), {**methods, "__module__": ours.__module__, "__doc__": ours.__doc__}
+    )
 
 
 def _named(error: AzureMLError, conn_id: str) -> str:

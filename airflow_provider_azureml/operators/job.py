@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +17,7 @@ from airflow_provider_azureml.operators.base import AzureMLBaseOperator
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.access.diagnose import Finding
+    from airflow_provider_azureml.spec.compiled import Compiled
 
 _RAW_OR_AZURE = re.compile(r"(\{%-?\s*raw\b.*?\bendraw\s*-?%\})|\$\{\{.*?\}\}", re.DOTALL)
 """Jinja would take the two braces of `${{inputs.x}}` for its own; a `raw` block is safe already."""
@@ -100,7 +102,21 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         """Airflow's entry once an earlier job has ended: now the next may be submitted."""
         from airflow_provider_azureml.operators.submission import settled_number
 
+        self.context = context
         return self.guarded(lambda: self.perform(context, settled_number(event)))
+
+    def conclude(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The same; a job that another try of ours cancelled is followed by the next attempt."""
+        from airflow_provider_azureml.operators.submission import Submission
+
+        return Submission(self, self.context).concluded(event)
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The definition with the arguments of this task, compiled once. Raises ConfigurationError."""
+        from airflow_provider_azureml.spec.job import compile_job
+
+        return compile_job(self.definition(), self.hook.workspace.path, self.overrides())
 
     def render_template(self, content: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
         """Render as Airflow does, but leave Azure ML's own `${{inputs.x}}` to Azure ML."""
@@ -125,11 +141,13 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         return diagnosed(self, text)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
-        """Airflow's entry when a trigger crashed or was lost (`__fail__`): the job is cancelled first."""
-        if next_method == "__fail__" and self.cancel_on_kill:
+        """Airflow's entry when a trigger crashed, was lost or timed out (`__fail__`): the job is cancelled first."""
+        if next_method == "__fail__":
             from airflow_provider_azureml.operators.submission import Submission
 
-            self.guarded(Submission(self, context).cancel_after_trigger_failure)
+            self.context = context
+            error = str((next_kwargs or {}).get("error", ""))
+            self.guarded(lambda: Submission(self, context).cancel_after_trigger_failure(error))
         return super().resume_execution(next_method, next_kwargs, context)
 
 

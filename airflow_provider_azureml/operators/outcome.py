@@ -6,8 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_azureml.errors import JobCanceledError, JobFailedError, ServiceError, UnreachableError
+from airflow_provider_azureml.errors import (
+    JobCanceledError,
+    JobFailedError,
+    NotFoundError,
+    ServiceError,
+    UnreachableError,
+)
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.operators.job_error import kind_of, kind_of_all
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest import run_history
 from airflow_provider_azureml.rest.flow import Flow
@@ -20,17 +27,18 @@ from airflow_provider_azureml.triggers.job import ERROR, TIMEOUT
 def result_of(hook: AzureMLHook, job: Job) -> dict[str, Any]:
     """The result record of a job that has ended.
 
-    :raises JobFailedError: it ended otherwise than as Completed; JobCanceledError when as Canceled.
+    :raises JobFailedError: it ended otherwise than as Completed; of the class that Azure's reason tells.
     """
     if job.status == COMPLETED:
         return Result.of(job, _metrics(hook, job)).to_dict()
     try:
-        cause = hook.run(root_cause(hook.workspace, job))
+        kind, cause = hook.run(root_cause(hook.workspace, job))
     except ServiceError as error:
-        cause = f"(Azure's reason is not to be had: {error})"
+        kind, cause = JobFailedError, f"(Azure's reason is not to be had: {error})"
     if job.status == CANCELED:
-        raise JobCanceledError(job.name, job.status, " ".join(filter(None, [cause, _canceled_by(job)])))
-    raise JobFailedError(job.name, job.status, cause)
+        text = " ".join(filter(None, [cause, _canceled_by(job)]))
+        raise JobCanceledError(job.name, job.status, text, has_cancel_intent(job))
+    raise kind(job.name, job.status, cause)
 
 
 def _canceled_by(job: Job) -> str:
@@ -48,15 +56,18 @@ def _metrics(hook: AzureMLHook, job: Job) -> dict[str, float]:
         return {}
 
 
-def root_cause(workspace: Workspace, job: Job) -> Flow[str]:
-    """Azure's reason for a job's end, and the reasons of the failed steps of a pipeline."""
-    reasons = [(yield from run_history.details(workspace, job.name)).error]
+def root_cause(workspace: Workspace, job: Job) -> Flow[tuple[type[JobFailedError], str]]:
+    """What kind of failure it is, with Azure's reason and the reasons of the failed steps of a pipeline."""
+    own = yield from run_history.details(workspace, job.name)
+    kinds, reasons = [], [own.error]
     if job.job_type == "Pipeline":
         for child in (yield from run_history.children(workspace, job.name)):
             if child.status == FAILED:
                 details = yield from run_history.details(workspace, child.name)
+                kinds.append(kind_of(details))
                 reasons.append(f"Step {child.display_name or child.name}: {details.error}")
-    return "\n".join(reason for reason in reasons if reason)
+    kind = kind_of_all(kinds) if kinds else kind_of(own)
+    return kind, "\n".join(reason for reason in reasons if reason)
 
 
 def conclude(hook: AzureMLHook, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +75,11 @@ def conclude(hook: AzureMLHook, event: Mapping[str, Any]) -> dict[str, Any]:
     name = event["name"]
     if event["reason"] == ERROR:
         raise UnreachableError(0, "NoState", f"the state of job {name} is not to be had: {event['error']}")
-    job = hook.run(job_flows.get(hook.workspace, name))
+    try:
+        job = hook.run(job_flows.get(hook.workspace, name))
+    except NotFoundError as error:
+        gone = f"its result is not to be had: the job was deleted meanwhile ({error})"
+        raise JobFailedError(name, event["status"] or "unknown", gone) from error
     if event["reason"] == TIMEOUT and job.status != COMPLETED:
         cancel = f"cancelling failed: {event['error']}" if event["error"] else "its end was asked for"
         mend = "Raise timeout (or execution_timeout) when the job needs longer."

@@ -22,7 +22,9 @@ class Attempt:
     :param epoch: the raw `max_tries` of the task instance at that time; a clear rewrites it.
     :param created: when Azure made it.
     :param fingerprint: of its body.
-    :param cancel_intent: whether one of our own wanted it cancelled and left that on it.
+    :param cancel_intent: whether one of our own wanted it cancelled and left word of that.
+    :param is_mine: whether this very try submitted it: the answer to its PUT was lost.
+    :param is_of_another_run: whether it belongs to a run of the same id that was deleted, or made since.
     """
 
     number: int
@@ -32,6 +34,8 @@ class Attempt:
     created: datetime
     fingerprint: str = ""
     cancel_intent: bool = False
+    is_mine: bool = False
+    is_of_another_run: bool = False
 
     @property
     def has_ended(self) -> bool:
@@ -58,9 +62,10 @@ class Submit:
 
 @dataclass(frozen=True)
 class Attach:
-    """Watch the existing job as if it had been submitted now."""
+    """Watch the existing job as if it had been submitted now. `warning` as in Adopt."""
 
     number: int
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,10 @@ OTHER_BODY = (
     "The job definition changed since this job was submitted; its result is taken all the same. "
     "Clear the task to run the new definition."
 )
+OTHER_BODY_RUNS = (
+    "The job definition changed since this job was submitted; it runs on with the old one, and is watched. "
+    "Clear the task to cancel it and to run the new definition."
+)
 
 
 def resolve(highest: Attempt | None, me: Me, settled: int = -1) -> Decision:
@@ -114,21 +123,23 @@ def resolve(highest: Attempt | None, me: Me, settled: int = -1) -> Decision:
     following = highest.number + 1
     if highest.number <= settled and highest.has_ended:
         return Submit(following)
-    of_a_deleted_run = highest.try_number >= me.try_number
-    if of_a_deleted_run and highest.created > me.began:
+    is_foreign = highest.is_of_another_run or (highest.try_number >= me.try_number and not highest.is_mine)
+    if is_foreign and highest.created > me.began:
         return Zombie(highest.number)
     if highest.status == CANCEL_REQUESTED or (highest.cancel_intent and not highest.has_ended):
         return Wait(highest.number, following)
-    is_current = highest.epoch == me.epoch and not of_a_deleted_run
+    is_current = highest.epoch == me.epoch and not is_foreign
+    if is_current:
+        return _of_this_epoch(highest, me)
+    return Submit(following) if highest.has_ended else CancelThenSubmit(highest.number, following)
+
+
+def _of_this_epoch(highest: Attempt, me: Me) -> Decision:
+    """This is a retry of the same request."""
+    is_same_body = not me.fingerprint or highest.fingerprint == me.fingerprint
     if not highest.has_ended:
-        return Attach(highest.number) if is_current else CancelThenSubmit(highest.number, following)
-    return _after_the_end(highest, me) if is_current else Submit(following)
-
-
-def _after_the_end(ended: Attempt, me: Me) -> Decision:
-    """An attempt of this epoch has ended, so this is a retry of the same request."""
-    if ended.status == COMPLETED:
-        same_body = not me.fingerprint or ended.fingerprint == me.fingerprint
-        return Adopt(ended.number, "" if same_body else OTHER_BODY)
-    cancelled_by_another = ended.status == CANCELED and not ended.cancel_intent
-    return Adopt(ended.number) if cancelled_by_another else Submit(ended.number + 1)
+        return Attach(highest.number, "" if is_same_body else OTHER_BODY_RUNS)
+    if highest.status == COMPLETED:
+        return Adopt(highest.number, "" if is_same_body else OTHER_BODY)
+    cancelled_by_another = highest.status == CANCELED and not highest.cancel_intent
+    return Adopt(highest.number) if cancelled_by_another else Submit(highest.number + 1)

@@ -5,15 +5,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.access.diagnose import Finding, diagnose
-from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, JobFailedError, ServiceError
+from airflow_provider_azureml.errors import (
+    AzureMLError,
+    ConfigurationError,
+    JobCanceledError,
+    JobFailedError,
+    ServiceError,
+)
 from airflow_provider_azureml.links import AzureMLStudioLink
-from airflow_provider_azureml.operators import wait
+from airflow_provider_azureml.naming import DETACHED
+from airflow_provider_azureml.operators import store, wait
 from airflow_provider_azureml.operators.attempt import Claim, attempt_of, highest
 from airflow_provider_azureml.operators.input import refuse_absent
-from airflow_provider_azureml.operators.outcome import result_of
+from airflow_provider_azureml.operators.outcome import conclude, result_of
 from airflow_provider_azureml.operators.resolve import (
     Adopt,
     Attach,
@@ -24,11 +32,13 @@ from airflow_provider_azureml.operators.resolve import (
     Zombie,
     resolve,
 )
-from airflow_provider_azureml.rest import asset, code, datastore
+from airflow_provider_azureml.rest import asset, code, datastore, intent
 from airflow_provider_azureml.rest import job as job_flows
-from airflow_provider_azureml.rest.job import Job, Result
+from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG, holder
+from airflow_provider_azureml.rest.job import CANCEL_REQUESTED, Job, Result
+from airflow_provider_azureml.spec import sdk
 from airflow_provider_azureml.spec.compiled import Compiled, fingerprint, stamp
-from airflow_provider_azureml.spec.job import compile_job
+from airflow_provider_azureml.triggers.base import REAP
 from airflow_provider_azureml.triggers.job import ENDED
 
 if TYPE_CHECKING:
@@ -58,13 +68,12 @@ class Submission:
 
         :param settled: the attempt whose end this try has already waited for.
         """
-        compiled = _compiled(self.task)
+        compiled = self.task.compiled
         sha256 = code.read_folder(compiled.code).sha256 if compiled.code else ""
         claim = Claim.of(self.context, fingerprint(compiled, sha256))
         number, job = self._obtain(compiled, claim, settled)
         self.task.owned_job = (job.name, claim.base)
-        AzureMLStudioLink().push(self.context, job.studio_url)
-        self.log.info("Job %s (attempt %d): %s", job.name, number, job.studio_url)
+        self._show(number, job)
         if self.task.was_killed:
             self.task.on_kill()
         self.task.unless_killed()
@@ -76,46 +85,84 @@ class Submission:
             self.task.wait_for(self.context, job.name, claim.base, deadline=self.task.deadline(self.context))
         )
 
+    def concluded(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The result of a wait. A job that another try of ours cancelled is followed by the next attempt.
+
+        This try lives and did not ask for that end: an older one, or the reaper, was late.
+        """
+        try:
+            return conclude(self.hook, event)
+        except JobCanceledError as error:
+            self.task.unless_killed()
+            if not error.by_airflow or event["reason"] != ENDED:
+                raise
+            self.log.warning("%s The next attempt follows.", error)
+            return self.run(settled_number(event))
+
+    def _show(self, number: int, job: Job) -> None:
+        """Let people find the job before the wait begins."""
+        AzureMLStudioLink().push(self.context, job.studio_url)
+        store.show_job(self.context, job.name, number, job.studio_url, self.log)
+        self.log.info("Job %s (attempt %d): %s", job.name, number, job.studio_url)
+
     def _obtain(self, compiled: Compiled, claim: Claim, settled: int) -> tuple[int, Job]:
         """The attempt that is this task's: an earlier one, or a new one."""
+        known = held = -1
         if claim.me.try_number == 1 and settled < 0 and compiled.kind in FENCED:
             job = self._try_submit(compiled, claim, 0)
             if job is not None:
                 return 0, job
+            known = 0
+        claim = replace(claim, wished_cancel=store.wished_cancel(self.context, self.log))
         while True:
-            found = self.hook.run(highest(self.hook.workspace, claim))
-            decision = self._decide(found, claim, settled)
-            self._tell(decision)
-            if isinstance(decision, Submit):
-                job = self._try_submit(compiled, claim, decision.number)
-                if job is not None:
-                    return decision.number, job
-            elif isinstance(decision, Attach | Adopt) and found is not None:
-                return found
+            number, job = self.hook.run(highest(self.hook.workspace, claim, known)) or (-1, None)
+            decision = self._decide(number, job, claim, settled)
+            if job is None or isinstance(decision, Submit):
+                made = self._try_submit(compiled, claim, number + 1)
+                if made is not None:
+                    return number + 1, made
+                known = number + 1
+            elif isinstance(decision, CancelThenSubmit | Wait | Zombie):
+                settled = self._settle(decision, job, claim)
+            elif isinstance(decision, Adopt) or held == number:
+                return number, job
             else:
-                settled = self._settle(decision, claim)
+                self._hold(job, claim)
+                held = number
 
-    def _decide(self, found: tuple[int, Job] | None, claim: Claim, settled: int) -> Decision:
-        attempt = None if found is None else attempt_of(found[1], claim, found[0])
-        return resolve(attempt, claim.me, settled)
-
-    def _tell(self, decision: Decision) -> None:
-        if isinstance(decision, Adopt) and decision.warning:
+    def _decide(self, number: int, job: Job | None, claim: Claim, settled: int) -> Decision:
+        """What to do about the highest attempt; a job that was deleted counts as one that ended."""
+        if job is None:
+            return Submit(number + 1)
+        decision = resolve(attempt_of(job, claim, number), claim.me, settled)
+        if isinstance(decision, Adopt | Attach) and decision.warning:
             self.log.warning("%s", decision.warning)
         if not isinstance(decision, Submit):
             self.log.info("An earlier job of this task exists: %s", decision)
+        return decision
 
-    def _settle(self, decision: Decision, claim: Claim) -> int:
+    def _hold(self, job: Job, claim: Claim) -> None:
+        """Mark a living job as this try's, so that an older one, or its trigger, does not cancel it."""
+        number = claim.me.try_number
+        if holder(job) >= number:
+            return
+        try:
+            self.hook.run(intent.tag(self.hook.workspace, job, {HOLDER_TAG: str(number)}))
+        except AzureMLError as error:
+            self.log.warning("Job %s could not be marked as watched by this try: %s", job.name, error)
+
+    def _settle(self, decision: CancelThenSubmit | Wait | Zombie, job: Job, claim: Claim) -> int:
         """Wait until the earlier job has ended; returns its number."""
-        if isinstance(decision, Zombie) or not isinstance(decision, Wait | CancelThenSubmit):
+        if isinstance(decision, Zombie):
             raise AzureMLError("A newer try of this task has submitted its own job; this one ends.")
-        name = claim.name(decision.number)
-        if isinstance(decision, CancelThenSubmit):
-            problem = wait.cancel(self.hook, name, claim.base, "older epoch")
+        if job.status != CANCEL_REQUESTED:
+            asked = isinstance(decision, Wait) and (job.tags.get(CANCEL_TAG) or "asked for by an earlier try")
+            problem = wait.cancel(self.hook, job.name, claim.base, asked or "older epoch").problem
             if problem:
-                raise JobFailedError(name, "active", f"the earlier job could not be cancelled: {problem}")
+                text = f"the earlier job could not be cancelled: {problem}"
+                raise JobFailedError(job.name, job.status, text)
         event = self.task.wait_for(
-            self.context, name, "", method_name="resume_settled", deadline=time.time() + SETTLE_SECONDS
+            self.context, job.name, "", method_name="resume_settled", deadline=time.time() + SETTLE_SECONDS
         )
         return settled_number(event)
 
@@ -124,9 +171,11 @@ class Submission:
         name = claim.name(number)
         if self.task.access != "off":
             refuse_absent(self.hook, compiled.properties.get("inputs"))
-        body = stamp(self._body(compiled), claim.marks, claim.fence)
+        may_outlive = not (self.task.wait_for_completion and self.task.cancel_on_kill)
+        marks = {**claim.marks, **({DETACHED: "true"} if may_outlive else {})}
+        body = stamp(self._body(compiled, name), marks, claim.fence)
         self.task.unless_killed()
-        self.task.owned_job = (name, claim.base)
+        self.task.owned_job = (name, claim.base)  # known before the answer, which may be lost
         try:
             return self.hook.run(job_flows.submit(self.hook.workspace, name, body))
         except ServiceError as error:
@@ -137,9 +186,11 @@ class Submission:
             self.task.owned_job = None
             return None
 
-    def _body(self, compiled: Compiled) -> dict[str, Any]:
+    def _body(self, compiled: Compiled, name: str) -> dict[str, Any]:
         """The REST body, with everything uploaded that it refers to."""
-        workspace = self.hook.workspace
+        workspace, experiment = self.hook.workspace, self.context["ti"].dag_id
+        if compiled.document is not None:
+            return sdk.compile_body(compiled.document, name, experiment, workspace, self.hook.credential)
         code_id = environment_id = None
         if compiled.code is not None:
             code_id = self.hook.run(code.upload_code(workspace, compiled.code))
@@ -149,15 +200,29 @@ class Submission:
             environment_id = self.hook.run(flow)
         body = compiled.body(code_id, environment_id)
         if not body["properties"].get("experimentName"):
-            body["properties"]["experimentName"] = self.context["ti"].dag_id
+            body["properties"]["experimentName"] = experiment
         return body
 
-    def cancel_after_trigger_failure(self) -> None:
-        """Cancel what this epoch of the task has running: nobody watches it any more."""
+    def cancel_after_trigger_failure(self, error: str) -> None:
+        """Cancel what this epoch of the task has running: nobody watches it any more.
+
+        :param error: Airflow's word; a timeout (2.11's `execution_timeout`) is a deadline like our own.
+        """
+        is_late = "timeout" in error.lower()
+        if not (is_late or self.task.cancel_on_kill):
+            return
         claim = Claim.of(self.context)
-        found = self.hook.run(highest(self.hook.workspace, claim))
-        if found is not None and attempt_of(found[1], claim, found[0]).epoch == claim.me.epoch:
-            wait.cancel(self.hook, found[1].name, claim.base, "trigger failed")
+        try:
+            number, job = self.hook.run(highest(self.hook.workspace, claim)) or (-1, None)
+        except ServiceError as problem:
+            self.log.error("Which job to cancel is not to be had; it may still run: %s. %s", problem, REAP)
+            return
+        if job is None or attempt_of(job, claim, number).epoch != claim.me.epoch:
+            return
+        reason = "deadline" if is_late else "trigger failed"
+        outcome = wait.cancel(self.hook, job.name, claim.base, reason, claim.me.try_number)
+        if outcome.problem or outcome.untraced:
+            store.wish_cancel(self.context, job.name, reason, self.log)
 
 
 def settled_number(event: Mapping[str, Any]) -> int:
@@ -168,14 +233,10 @@ def settled_number(event: Mapping[str, Any]) -> int:
     return int(event["name"].rsplit("-", 1)[1])
 
 
-def _compiled(task: AzureMLRunJobOperator) -> Compiled:
-    return compile_job(task.definition(), task.hook.workspace.path, task.overrides())
-
-
 def run_identity(task: AzureMLRunJobOperator) -> str:
     """Client id of the managed identity that a task's definition names; empty when it names none."""
     try:
-        identity = _compiled(task).properties.get("identity") or {}
+        identity = task.compiled.properties.get("identity") or {}
     except ConfigurationError:  # it is the error that is being explained
         return ""
     return str(identity.get("clientId") or "")

@@ -3,26 +3,36 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.compat import mask_secret
-from airflow_provider_azureml.errors import AzureMLError, ServiceError
+from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import intent
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.driver import Driver
+from airflow_provider_azureml.rest.intent import may_cancel
+from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.rest.retry import Retry
-from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT, may_cancel
+from airflow_provider_azureml.triggers.base import REAP
+from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT
 from airflow_provider_azureml.triggers.log import LogTail
 from airflow_provider_azureml.triggers.poll import Patience, look, remaining
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.operators.base import AzureMLBaseOperator
 
-AT_ONCE = Retry(total=3.0, answers=2, silences=2, first=0.2, cap=0.4, longest=1.0)
-"""How long the handler of SIGTERM insists: Airflow sends SIGKILL five seconds later."""
+AT_MOST = 3.8
+"""Seconds for which the handler of SIGTERM waits for a cancel: Airflow sends SIGKILL after five."""
+ONCE = Retry(total=0.0, answers=1, silences=1)
+TWICE = Retry(total=1.5, answers=2, silences=2, first=0.1, cap=0.2, longest=0.5)
+A_LOOK = {"connection_timeout": 0.7, "read_timeout": 0.7}
+A_CANCEL = {"connection_timeout": 1.1, "read_timeout": 1.1}
+"""Seconds: a look, a mark and two cancels fit into the time above, even when none is answered."""
 SLICE = 0.5
 """Seconds that a waiting worker sleeps at a time, so that SIGTERM is noticed at once."""
 
@@ -32,11 +42,15 @@ def watch(task: AzureMLBaseOperator, name: str, owner: str, deadline: float | No
     tail = LogTail(name) if task.stream_logs and owner else None
     patience = Patience(task.poll_interval)
     pause, status = patience.first(), ""
+
+    def event(reason: str, error: str = "") -> dict[str, Any]:
+        return {"name": name, "owner": owner, "reason": reason, "status": status, "error": error}
+
     while True:
         _sleep(task, min(pause, max(remaining(deadline), 0.0)))
         if remaining(deadline) <= 0:
-            problem = cancel(task.hook, name, owner, "deadline")
-            return {"name": name, "reason": TIMEOUT, "status": status, "error": problem}
+            problem = cancel(task.hook, name, owner, "deadline", task.try_number).problem
+            return event(TIMEOUT, problem)
         try:
             seen = task.hook.run(look(task.hook.workspace, name, tail))
             pause = patience.after_success()
@@ -50,7 +64,7 @@ def watch(task: AzureMLBaseOperator, name: str, owner: str, deadline: float | No
             status = seen.status
             task.log.info("Job %s is %s", name, status)
         if seen.has_ended:
-            return {"name": name, "reason": ENDED, "status": status, "error": ""}
+            return event(ENDED)
 
 
 def _sleep(task: AzureMLBaseOperator, seconds: float) -> None:
@@ -61,29 +75,97 @@ def _sleep(task: AzureMLBaseOperator, seconds: float) -> None:
     task.unless_killed()
 
 
-def cancel(
-    hook: AzureMLHook, name: str, owner: str, reason: str, run: Callable[[Any], Any] | None = None
-) -> str:
-    """Cancel a living job of ours; returns what went wrong, empty for nothing.
+@dataclass(frozen=True)
+class Cancelled:
+    """What came of a cancel.
 
-    :param run: carries flows out, when not the hook.
+    :param problem: why the job may still run; empty when it does not.
+    :param untraced: why no trace is on the cancelled job; a retry will take the cancel for a person's.
     """
-    run = run or hook.run
+
+    problem: str = ""
+    untraced: str = ""
+
+
+def cancel(hook: AzureMLHook, name: str, owner: str, reason: str, try_number: int | None = None) -> Cancelled:
+    """Cancel a living job of ours, if it is in no newer try's hands, with all the patience there is."""
+
+    def allowed(job: Job) -> bool:
+        return may_cancel(job, owner, try_number)
+
     try:
-        job = run(job_flows.find(hook.workspace, name))
-        if job is None or not may_cancel(job, owner):
-            return ""
-        problem = run(intent.cancel(hook.workspace, job, reason))
+        ending = hook.run(intent.end(hook.workspace, name, reason, allowed))
     except AzureMLError as error:
-        hook.log.error("Job %s could not be cancelled and may still run: %s", name, error)
-        return str(error)
+        return _told(hook, name, reason, Cancelled(problem=str(error)))
+    return _told(hook, name, reason, Cancelled(untraced=ending.untraced) if ending.asked else None)
+
+
+def _told(hook: AzureMLHook, name: str, reason: str, outcome: Cancelled | None) -> Cancelled:
+    """Say it in the task's log. None: there was nothing to cancel."""
+    if outcome is None:
+        return Cancelled()
+    if outcome.problem:
+        hook.log.error("Job %s could not be cancelled and may still run: %s. %s", name, outcome.problem, REAP)
+        return outcome
     hook.log.info("Asked Azure to cancel job %s (%s)", name, reason)
-    if problem:
-        hook.log.warning("The cancelled job could not be marked as cancelled by Airflow: %s", problem)
-    return ""
+    if outcome.untraced:
+        hook.log.warning(
+            "The cancelled job could not be marked as cancelled by Airflow: %s", outcome.untraced
+        )
+    return outcome
 
 
-def cancel_at_once(hook: AzureMLHook, name: str, owner: str) -> None:
-    """The same inside the handler of SIGTERM, which has no time for patience."""
-    with Driver(hook.credential, hook.settings.cloud, retry=AT_ONCE, mask=mask_secret) as driver:
-        cancel(hook, name, owner, "killed", driver.run)
+def cancel_at_once(hook: AzureMLHook, name: str, owner: str, try_number: int | None = None) -> Cancelled:
+    """The same inside the handler of SIGTERM: whatever the network does, it returns within four seconds.
+
+    In a thread, since nothing bounds the time that a sign-in or a name lookup takes; it goes on alone
+    until Airflow's SIGKILL. It writes no log: the interrupted code may be holding the log's lock.
+    """
+    reason = "killed"
+    ended: queue.SimpleQueue[Cancelled | BaseException | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            ended.put(_cancel_soon(hook, name, owner, reason, try_number))
+        except BaseException as error:  # it is raised in the waiting thread
+            ended.put(error)
+
+    threading.Thread(target=work, name=f"cancel {name}", daemon=True).start()
+    try:
+        outcome = ended.get(timeout=AT_MOST)
+    except queue.Empty:
+        outcome = Cancelled(problem=f"no answer within {AT_MOST:g} s")
+    if isinstance(outcome, AzureMLError):
+        outcome = Cancelled(problem=str(outcome))
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return _told(hook, name, reason, outcome)
+
+
+def _cancel_soon(
+    hook: AzureMLHook, name: str, owner: str, reason: str, try_number: int | None
+) -> Cancelled | None:
+    """None when there is nothing to cancel. A look that is not answered in time stops no cancel.
+
+    This process has submitted the job or found its own marks on it: the look only tells that the job
+    has ended, or has gone over to a newer try.
+    """
+    workspace, mask = hook.workspace, mask_secret
+    untraced = "the job could not be looked at"
+    with Driver(hook.credential, hook.settings.cloud, retry=ONCE, timeouts=A_LOOK, mask=mask) as driver:
+        try:
+            job = driver.run(job_flows.find(workspace, name), hook.correlation_id)
+        except UnreachableError:
+            job = None
+        else:
+            if job is None:
+                return Cancelled(problem="Azure does not know it yet")
+            if not may_cancel(job, owner, try_number):
+                return None
+            if workspace.is_discovered:
+                untraced = driver.run(intent.mark(workspace, job, reason), hook.correlation_id)
+    with Driver(hook.credential, hook.settings.cloud, retry=TWICE, timeouts=A_CANCEL, mask=mask) as driver:
+        driver.run(intent.ask(workspace, name), hook.correlation_id)
+        if job is not None and untraced:
+            untraced = driver.run(intent.mark(workspace, job, reason), hook.correlation_id)
+    return Cancelled(untraced=untraced)

@@ -39,6 +39,7 @@ class Data:
     version: str
     uri: str
     data_type: str = "uri_folder"
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def ensure_environment(workspace: Workspace, image: str, conda: str = "") -> Flow[str]:
@@ -67,12 +68,26 @@ def environment_version(image: str, conda: str = "") -> str:
 
 def list_models(workspace: Workspace, name: str) -> Flow[list[Model]]:
     """All versions, newest first; empty when the name is unknown."""
-    path = f"/models/{quote(name, safe='')}/versions"
+    found = yield from _list(workspace, "models", name)
+    return sorted(map(_model, found), key=lambda model: age(model.version), reverse=True)
+
+
+def list_data(workspace: Workspace, name: str) -> Flow[list[Data]]:
+    """All versions, newest first; empty when the name is unknown."""
+    found = yield from _list(workspace, "data", name)
+    return sorted(map(_data, found), key=lambda data: age(data.version), reverse=True)
+
+
+def _list(workspace: Workspace, kind: str, name: str) -> Flow[list[Any]]:
     try:
-        items = yield from pages(workspace.request("GET", path))
+        return (yield from pages(workspace.request("GET", f"/{kind}/{quote(name, safe='')}/versions")))
     except NotFoundError:
         return []
-    return sorted((_model(item) for item in items), key=_age_of_version, reverse=True)
+
+
+def age(version: str) -> tuple[int, str]:
+    """What versions are sorted by: numbers by their value, and after all words."""
+    return (int(version) if version.isdecimal() else -1, version)
 
 
 def get_model(workspace: Workspace, name: str, version: str) -> Flow[Model]:
@@ -150,6 +165,7 @@ def _data(body: Mapping[str, Any]) -> Data:
         version=version,
         uri=str(properties.get("dataUri") or ""),
         data_type=str(properties.get("dataType") or ""),
+        tags=dict(properties.get("tags") or {}),
     )
 
 
@@ -157,10 +173,6 @@ def _name_and_version(body: Mapping[str, Any]) -> tuple[str, str]:
     """From the end of the ARM id: `.../models/{name}/versions/{version}`."""
     parts = str(body["id"]).rstrip("/").split("/")
     return unquote(parts[-3]), unquote(parts[-1])
-
-
-def _age_of_version(model: Model) -> tuple[int, str]:
-    return (int(model.version) if model.version.isdecimal() else -1, model.version)
 
 
 def _version_path(kind: str, name: str, version: str) -> str:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-TIMEOUTS = {"connection_timeout": 10, "read_timeout": 120}
+TIMEOUTS = {"connection_timeout": 10.0, "read_timeout": 120.0}
+"""Seconds, in azure-core's words."""
+BRIEF = 3.0
+"""Seconds for each of these, of a request that is to be brief."""
 
 
 class Credential(Protocol):
@@ -55,7 +58,13 @@ class _Session:
     correlation_id: str = ""
     retry: Retry = field(default_factory=Retry)
     mask: Callable[[str], None] = _nothing_to_mask
+    timeouts: Mapping[str, float] = field(default_factory=lambda: TIMEOUTS)
     _masked: set[int] = field(default_factory=set, repr=False)
+
+    def limits(self, call: Call) -> Mapping[str, float]:
+        if not call.request.brief:
+            return self.timeouts
+        return {name: min(seconds, BRIEF) for name, seconds in self.timeouts.items()}
 
     def rules(self) -> Rules:
         return Rules(self.cloud, self.retry)
@@ -142,7 +151,7 @@ class Driver:
         try:
             token = self._token(step)
             request = self._session.build(step.request, token, correlation)
-            answer = self._client.send_request(request, **TIMEOUTS)
+            answer = self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
         except AzureError as error:
             outcome = _failure(step, error)
@@ -210,7 +219,7 @@ class AsyncDriver:
         try:
             token = await self._token(step)
             request = self._session.build(step.request, token, correlation)
-            answer = await self._client.send_request(request, **TIMEOUTS)
+            answer = await self._client.send_request(request, **self._session.limits(step))
             outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
         except AzureError as error:
             outcome = _failure(step, error)

@@ -11,7 +11,7 @@ import json as jsonlib
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, TypeVar
@@ -39,6 +39,7 @@ class Request:
     :param content: body as it is; excludes `json`.
     :param repeatable: False for a POST that would do its work twice; such a request is repeated
         only when it certainly was not carried out (no connection, 429).
+    :param brief: True for what must not hold up the request after it: one attempt, of seconds.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Request:
     content: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeatable: bool = True
+    brief: bool = False
 
     @property
     def operation(self) -> str:
@@ -93,6 +95,22 @@ class Pause:
 
 
 Flow = Generator[Request | Pause, Response, T]
+
+
+def briefly(flow: Flow[T]) -> Flow[T]:
+    """The same flow, with brief requests only."""
+    try:
+        step = next(flow)
+        while True:
+            try:
+                answer = yield replace(step, brief=True) if isinstance(step, Request) else step
+            except ServiceError as error:
+                step = flow.throw(error)
+            else:
+                step = flow.send(answer)
+    except StopIteration as done:
+        result: T = done.value
+        return result
 
 
 def expect(response: Response, *statuses: int) -> Response:

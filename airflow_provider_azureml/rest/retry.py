@@ -98,6 +98,8 @@ def decide(retry: Retry, request: Request, outcome: Outcome, tries: int, dice: f
     :param tries: attempts made so far, this one included.
     :param dice: between 0 and 1.
     """
+    if request.brief:
+        return None
     jittered = dice * min(retry.cap, retry.first * 2.0 ** (tries - 1))
     if isinstance(outcome, Failure):
         again = tries < retry.silences and (request.repeatable or not outcome.sent)

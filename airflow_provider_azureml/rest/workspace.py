@@ -30,6 +30,11 @@ class Workspace:
             f"/providers/Microsoft.MachineLearningServices/workspaces/{quote(self.name)}"
         )
 
+    @property
+    def is_discovered(self) -> bool:
+        """Whether the region's host is known already."""
+        return bool(self._region)
+
     def url(self, path: str = "", api_version: str = API_VERSION, **query: str) -> str:
         """Address of something below the workspace in ARM, e.g. `url("/jobs/a")`."""
         pairs = {"api-version": api_version, **query}

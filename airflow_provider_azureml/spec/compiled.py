@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_azureml.spec.document import Document
+
 
 @dataclass(frozen=True)
 class EnvironmentDefinition:
@@ -27,11 +29,13 @@ class Compiled:
     :param properties: the `properties` of the REST body.
     :param code: the local folder (or file) to upload; its id goes to `codeId`.
     :param environment: the environment to create; its id goes to `environmentId`.
+    :param document: the definition, where azure-ai-ml makes the body of it (`spec/sdk.py`).
     """
 
     properties: Mapping[str, Any]
     code: Path | None = None
     environment: EnvironmentDefinition | None = None
+    document: Document | None = None
     kind: str = field(init=False)
 
     def __post_init__(self) -> None:

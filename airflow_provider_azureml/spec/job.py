@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_azureml.spec import sdk
 from airflow_provider_azureml.spec.command import compile_command
 from airflow_provider_azureml.spec.compiled import Compiled
 from airflow_provider_azureml.spec.document import Document, load
@@ -19,7 +20,8 @@ COMPILERS: dict[str, Callable[[Fields, Document, str], Compiled]] = {
     "command": compile_command,
     "spark": compile_spark,
 }
-ELSEWHERE = ("pipeline", "sweep", "automl", "parallel", "import", "fine_tuning")
+ELSEWHERE = ("parallel", "import", "finetuning", "data_transfer")
+KINDS = (*COMPILERS, *sdk.KINDS)
 MERGED = ("inputs", "outputs")
 
 
@@ -41,20 +43,22 @@ def compile_job(
     document = replace(document, content=_merged(document, given))
     fields = Fields(document.name, document.content)
     if fields.raw("type") is None and _schema_kind(document) is None:
-        raise fields.error("type", "is missing.", f"Choose one of: {', '.join(COMPILERS)}.")
+        raise fields.error("type", "is missing.", f"Choose one of: {', '.join(KINDS)}.")
     kind = fields.text("type") or _schema_kind(document)
+    if kind is not None and kind in sdk.KINDS:
+        return sdk.announce(fields, document, kind)
     if kind in ELSEWHERE:
         mend = "Give it as a REST body: {'properties': {'jobType': ...}}."
         raise fields.error("type", f"'{kind}' is not compiled here.", mend)
     if kind not in COMPILERS:
-        fields.choice("type", {name: name for name in COMPILERS})
+        fields.choice("type", {name: name for name in KINDS})
     return COMPILERS[str(kind).lower()](fields, document, workspace_id)
 
 
 def _schema_kind(document: Document) -> str | None:
     """The kind that `$schema` implies; the CLI lets a definition leave `type` out then."""
     schema = str(document.content.get("$schema", ""))
-    return next((kind for kind in COMPILERS if f"/{kind}Job." in schema), None)
+    return next((kind for kind in KINDS if f"/{kind}Job." in schema), None)
 
 
 def _merged(document: Document, given: Mapping[str, Any]) -> dict[str, Any]:

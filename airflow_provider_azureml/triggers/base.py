@@ -5,18 +5,26 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
 from airflow_provider_azureml.compat import (
     HAS_TRIGGER_ON_KILL,
     BaseTrigger,
+    TaskSight,
     TriggerEvent,
-    is_still_deferred,
+    task_seen,
 )
-from airflow_provider_azureml.errors import AzureMLError
+from airflow_provider_azureml.errors import AzureMLError, ServiceError
 
-_BACKGROUND: set[asyncio.Task[None]] = set()
+T = TypeVar("T")
+_BACKGROUND: set[asyncio.Task[Any]] = set()
+ASK_AGAIN = (2.0, 10.0)
+"""Seconds after which Airflow is asked again how the task is, when it did not say."""
+OVER = frozenset({None, "success", "failed", "skipped", "upstream_failed", "removed"})
+"""States in which no try of a task instance goes on, nor will by itself. None: cleared, or deleted."""
+DEFERRED = "deferred"
+REAP = "`airflow azureml reap` ends what no task answers for."
 
 
 class AzureMLBaseTrigger(BaseTrigger):
@@ -43,6 +51,17 @@ class AzureMLBaseTrigger(BaseTrigger):
     async def cancel(self) -> None:
         """Cancel what is watched. Raises AzureMLError."""
 
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the wait's own deadline has come."""
+        return False
+
+    @property
+    def try_number(self) -> int | None:
+        """The try of the task that waits here."""
+        number: int | None = getattr(self.task_instance, "try_number", None)
+        return number
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class and arguments, from which Airflow makes the trigger again, perhaps elsewhere."""
         cls = type(self)
@@ -60,16 +79,53 @@ class AzureMLBaseTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Cancel in the background: Airflow 3.3 interrupts this method after one second."""
-        task = asyncio.get_running_loop().create_task(self._cancel_if_killed())
-        _BACKGROUND.add(task)
-        task.add_done_callback(_BACKGROUND.discard)
-        await asyncio.shield(task)
+        await in_background(self._cancel_if_killed())
 
     async def _cancel_if_killed(self) -> None:
-        if self.task_instance is None or await is_still_deferred(self.task_instance):
-            self.log.info("The task is still deferred: another triggerer has it. Nothing is cancelled.")
+        if self.task_instance is None:
+            self.log.info("No task waits for this trigger any more. Nothing is cancelled.")
             return
         try:
+            seen = await self._task_seen()
+            if not is_abandoned(seen, self.try_number, self.is_overdue):
+                self.log.info("The task goes on (%s) without this trigger. Nothing is cancelled.", seen.state)
+                return
             await self.cancel()
         except AzureMLError as error:
-            self.log.error("Cancelling failed, and what was watched may still run: %s", error)
+            self.log.error("Cancelling failed, and what was watched may still run: %s. %s", error, REAP)
+
+    async def _task_seen(self) -> TaskSight:
+        for pause in ASK_AGAIN:
+            try:
+                return await task_seen(self.task_instance)
+            except ServiceError as error:
+                self.log.warning("%s; it is asked again in %s s", error, pause)
+                await asyncio.sleep(pause)
+        return await task_seen(self.task_instance)
+
+
+def is_abandoned(seen: TaskSight, own_try: int | None, is_overdue: bool = False) -> bool:
+    """Whether a trigger that Airflow took away leaves nobody behind who answers for the job.
+
+    Airflow takes a trigger away when a person ends or clears the task, and also, by mistake, after a
+    take-over by another triggerer. Then the task is `deferred`, or has been given the event and goes on,
+    or a newer try of it does, which may be watching the very same job. Each of these cancels what has to
+    be cancelled by itself.
+
+    :param seen: what Airflow says about the task instance now.
+    :param own_try: the try that waits in this trigger.
+    :param is_overdue: whether the deadline of that wait has come. Airflow 2.11 then takes the trigger
+        away, and fails the task without calling any code of ours: nobody is left, whatever it says.
+    """
+    is_known = own_try is not None and seen.try_number is not None
+    if is_known and seen.try_number != own_try:
+        return False
+    return seen.state in OVER or (is_known and is_overdue and seen.state != DEFERRED)
+
+
+async def in_background(work: Coroutine[Any, Any, T]) -> T:
+    """Await work that goes on when who awaits it is cancelled."""
+    task = asyncio.get_running_loop().create_task(work)
+    _BACKGROUND.add(task)
+    task.add_done_callback(_BACKGROUND.discard)
+    return await asyncio.shield(task)

@@ -10,19 +10,20 @@ from typing import Any
 
 from airflow_provider_azureml.errors import AzureMLError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.naming import OWNER
 from airflow_provider_azureml.rest import intent
-from airflow_provider_azureml.rest import job as job_flows
+from airflow_provider_azureml.rest.intent import may_cancel
 from airflow_provider_azureml.rest.job import Job, is_terminal
-from airflow_provider_azureml.rest.workspace import Workspace
-from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
+from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger, in_background
 from airflow_provider_azureml.triggers.log import LogTail
 from airflow_provider_azureml.triggers.poll import Patience, new_lines, remaining
 from airflow_provider_azureml.triggers.watcher import Seat, watched
 
-OWNER = "airflow.owner"
-"""Property of a job: the name base of the task instance that it belongs to."""
 ENDED, TIMEOUT, ERROR = "ended", "timeout", "error"
 """Why an event was fired."""
+SLACK = 60.0
+"""Seconds by which the clocks of Airflow's processes may differ about a deadline."""
+__all__ = ["ENDED", "ERROR", "OWNER", "TIMEOUT", "AzureMLJobTrigger"]
 
 
 class AzureMLJobTrigger(AzureMLBaseTrigger):
@@ -30,7 +31,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
 
     All triggers of one connection in a triggerer ask together (`triggers/watcher.py`).
 
-    The event: `{"name", "reason", "status", "error", "log_offset"}`. A poll error is never a verdict
+    The event: `{"name", "owner", "reason", "status", "error", "log_offset"}`. A poll error is never a verdict
     about the job, and never a reason to cancel it.
 
     :param azureml_conn_id: the connection to watch with.
@@ -138,10 +139,18 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
             self.log.info("Job %s is %s", self.job_name, status)
             self._status = status
 
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the deadline has come, by some clock of Airflow's."""
+        return remaining(self.deadline) < SLACK
+
     async def _give_up(self) -> dict[str, Any]:
-        """The deadline has passed: cancel, and say what came of it."""
+        """The deadline has passed: cancel, and say what came of it.
+
+        In the background: Airflow 2.11 takes the trigger away at the same moment, for `execution_timeout`.
+        """
         try:
-            await self._cancel_ours("deadline")
+            await in_background(self._cancel_ours("deadline"))
         except AzureMLError as error:
             return self._event(TIMEOUT, error=str(error))
         return self._event(TIMEOUT)
@@ -149,6 +158,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
     def _event(self, reason: str, error: str = "") -> dict[str, Any]:
         return {
             "name": self.job_name,
+            "owner": self.owner,
             "reason": reason,
             "status": self._status,
             "error": error,
@@ -164,19 +174,15 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
         """Cancel the job, provided that it is ours and has not ended."""
         if not self.owner:
             return
+
+        def allowed(job: Job) -> bool:
+            return may_cancel(job, self.owner, self.try_number)
+
         async with self.hook.opened():
             workspace = await self.hook.aworkspace()
-            job = await self.hook.arun(job_flows.get(workspace, self.job_name))
-            if may_cancel(job, self.owner):
-                await self._cancel(workspace, job, reason)
-
-    async def _cancel(self, workspace: Workspace, job: Job, reason: str) -> None:
-        problem = await self.hook.arun(intent.cancel(workspace, job, reason))
-        self.log.info("Asked Azure to cancel job %s (%s)", job.name, reason)
-        if problem:
-            self.log.warning("The cancelled job could not be marked as cancelled by Airflow: %s", problem)
-
-
-def may_cancel(job: Job, owner: str) -> bool:
-    """Whether a job is alive, and the owner's."""
-    return not job.is_terminal and job.properties.get(OWNER) == owner
+            ending = await self.hook.arun(intent.end(workspace, self.job_name, reason, allowed))
+        if ending.asked:
+            self.log.info("Asked Azure to cancel job %s (%s)", self.job_name, reason)
+        if ending.untraced:
+            problem = "The cancelled job could not be marked as cancelled by Airflow: %s"
+            self.log.warning(problem, ending.untraced)

@@ -34,6 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--seed", type=Path, required=True, help="YAML file that says what exists")
     serve.add_argument("--proxy-port", type=int, default=8899, help="CONNECT proxy; 0 picks one")
     serve.add_argument("--metadata-port", type=int, default=8444, help="instance metadata; 0 picks one")
+    serve.add_argument(
+        "--throttle", action="store_true", help="limit requests as Azure Resource Manager does"
+    )
     serve.set_defaults(run=_serve)
     env = commands.add_parser("env", help="print the shell lines that point clients to a sandbox")
     env.add_argument("--data", type=Path, default=Path(".sandbox"), help="directory of all state")
@@ -53,6 +56,8 @@ async def _serve_until_interrupted(options: argparse.Namespace, document: seed.S
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     ports = {"proxy_port": options.proxy_port, "metadata_port": options.metadata_port}
     async with running(options.data, document, **ports) as sandbox:
+        if options.throttle:
+            sandbox.cloud.throttle.set({"preset": "azure"})
         proxy, metadata = sandbox.gateway.proxy_port, sandbox.gateway.metadata_port
         print(f"azure-sandbox: proxy 127.0.0.1:{proxy}, metadata 127.0.0.1:{metadata}", flush=True)
         print(f"azure-sandbox: clients: source {sandbox.cloud.data / 'env.sh'}", flush=True)

@@ -27,8 +27,9 @@ from azure_sandbox.kernel import seed
 from azure_sandbox.kernel.clock import Clock, SystemClock, http_date
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, empty_on_head
+from azure_sandbox.kernel.faults import Rule
 from azure_sandbox.kernel.ledger import Actor, acting
-from azure_sandbox.kernel.operation import PUBLIC, Call, Router, Surface
+from azure_sandbox.kernel.operation import COMPONENT, PUBLIC, Call, Router, Surface, component_of
 from azure_sandbox.kernel.service import Service
 from azure_sandbox.services import arm, control, entra, graph, imds, keyvault, machinelearning, oidc, storage
 
@@ -70,21 +71,19 @@ def create_services(cloud: Cloud, document: seed.Seed) -> list[Service]:
     return services
 
 
+def create_router(services: list[Service]) -> Router:
+    return Router([operation for service in services for operation in service.operations])
+
+
 def create_app(cloud: Cloud, services: list[Service], requests: RequestLog) -> ASGIApp:
-    router = Router([operation for service in services for operation in service.operations])
+    router = create_router(services)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
         started = time.perf_counter()
-        call = Call(cloud, request, {}, request_id=str(uuid.uuid4()))
-        scope["x-ms-request-id"] = call.request_id
-        response = await answer(router, call)
-        if call.fault is not None:
-            response = damage.in_place(call.fault, response)
-        response.headers.setdefault("x-ms-request-id", call.request_id)
-        response.headers.setdefault("date", http_date(cloud.clock.time()))
+        call, response = await respond(router, cloud, request)
         try:
             if call.fault is None:
                 await response(scope, receive, send)
@@ -96,22 +95,38 @@ def create_app(cloud: Cloud, services: list[Service], requests: RequestLog) -> A
     return app
 
 
-async def answer(router: Router, call: Call) -> Response:
-    """The answer to one request; every failure is rendered by the surface that was asked."""
-    request = call.request
+async def respond(router: Router, cloud: Cloud, request: Request) -> tuple[Call, Response]:
+    """The answer to one request, and the call with the fault that is still to damage its delivery."""
+    call = Call(cloud, request, {}, request_id=str(uuid.uuid4()))
+    request.scope["x-ms-request-id"] = call.request_id
     host = host_of(request)
     found = router.surface(host, call.path)
     if found is None:
-        return JSONResponse({"error": {"code": "HostNotFound", "message": f"No service at {host!r}."}}, 404)
-    surface, host_params = found
+        text = f"No service at {host!r}."
+        response: Response = JSONResponse({"error": {"code": "HostNotFound", "message": text}}, 404)
+    else:
+        request.scope[COMPONENT] = found[0].name
+        response = await answer(router, call, *found)
+    if call.fault is not None:
+        response = damage.in_place(call.fault, response)
+    response.headers.update(call.quota)
+    response.headers.setdefault("x-ms-request-id", call.request_id)
+    response.headers.setdefault("date", http_date(cloud.clock.time_of(component_of(request))))
+    return call, response
+
+
+async def answer(router: Router, call: Call, surface: Surface, host_params: dict[str, str]) -> Response:
+    """The answer of a surface; every failure is rendered by it."""
+    request = call.request
     try:
+        call.cloud.agenda.catch_up()
         return await handle(router, surface, call, host_params)
     except AzureError as error:
         return empty_on_head(surface.render_error(error, request), request)
     except ClientDisconnect:
         return Response(status_code=499)
     except Exception:
-        log.exception("%s %s%s failed", request.method, host, call.path)
+        log.exception("%s %s%s failed", request.method, host_of(request), call.path)
         fault = AzureError(500, "InternalServerError", "The server encountered an internal error.")
         return empty_on_head(surface.render_error(fault, request), request)
 
@@ -125,6 +140,8 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
     if found is None or found[0].action != PUBLIC:
         # Strangers learn nothing, not even which paths exist.
         call.caller = surface.authenticate(call.cloud, request)
+        if call.cloud.throttle.limits:
+            call.quota = call.cloud.throttle.admit(surface.name, method, call.caller.object_id)
     if found is None:
         raise AzureError(404, "ResourceNotFound", f"No operation answers {method} {call.path}.")
     operation, path_params = found
@@ -136,9 +153,20 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
     if call.cloud.faults.rules and not surface.prefix:
         call.fault = call.cloud.faults.strike(method, host_of(request), call.path, call.caller.object_id)
         if call.fault is not None and call.fault.phase == "before":
-            return Response(status_code=499)
+            return _instead(call.fault)
     acting.set(Actor(call.caller.object_id, call.request_id))
     return await operation.handler(call)
+
+
+def _instead(fault: Rule) -> Response:
+    """What stands where the handler's answer would; its delivery is the rule's affair.
+
+    :raises AzureError: where the surface is to word it
+    """
+    refusal = fault.refusal
+    if refusal is not None:
+        raise refusal
+    return Response(status_code=499)
 
 
 def host_of(request: Request) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_azureml.errors import JobCanceledError
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
-from airflow_provider_azureml.operators.wait import cancel
+from airflow_provider_azureml.operators.wait import Cancelled, cancel
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.job import Job
 
@@ -51,7 +51,7 @@ def look(name: str) -> Job:
 
 def cancel_it(name: str, owner: str) -> None:
     hook = AzureMLRunJobOperator(task_id="cancel", job={}).hook
-    assert cancel(hook, name, owner, "test") == ""
+    assert cancel(hook, name, owner, "test") == Cancelled()
 
 
 def test_a_retry_watches_the_living_job_on(perform: Try) -> None:

@@ -113,11 +113,13 @@ def test_public_classes_and_functions_of_the_provider_have_docstrings():
     assert missing == []
 
 
-def test_nothing_imports_azure_ai_ml():
-    """It clashes with Airflow's own pins and keeps the cloud in a global: docs/decisions/0001."""
+def test_azure_ai_ml_is_imported_in_one_file_and_only_inside_functions():
+    """It clashes with Airflow's own pins and keeps the cloud in a global: docs/decisions/0001, 0002."""
     importing = []
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        tree = ast.parse(path.read_text(encoding="utf8"))
+        allowed = path.match("spec/sdk.py")
+        for node in tree.body if allowed else ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             importing += [f"{path.name}:{node.lineno}" for name in names if name.startswith("azure.ai")]

@@ -133,3 +133,19 @@ def test_the_sdk_submits_and_streams_a_spark_job(
     spark = [line for line in sandbox.requests() if "Azure Blob FS" in line["user_agent"]]
     runner = sandbox.principal("run-classic")["object_id"]
     assert {line["object_id"] for line in spark if "dfs" in line["host"]} == {runner}
+
+
+@pytest.mark.timeout(200)
+def test_a_pipeline_from_yaml_is_compiled_by_the_sdk_and_submitted_by_us(run: Script, unique: str) -> None:
+    found = run("provider_sdk.py")
+    name = found["first"]["name"]
+    assert name.startswith("wire-pipe-")
+    assert name.endswith("-0")
+    assert (found["step"]["status"], found["experiment"]) == ("Completed", "wire")
+    assert (found["again"]["name"], found["again"]["status"]) == (name, "Completed")
+    assert found["inputs"]["word"] == "eight"
+    assert found["inputs"]["AIRFLOW_TRY"] == "1"
+    assert found["properties"]["airflow.owner"] == name[:-2]
+    assert not [key for key in found["properties"] if "git" in key]
+    assert "broken.yml" in found["mistake"]["error"]
+    assert "jobs.read." in found["mistake"]["error"]

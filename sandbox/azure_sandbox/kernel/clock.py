@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -35,10 +36,50 @@ class ManualClock:
         self._now += seconds
 
 
+#: Whose clock can be wrong on its own: each is what answers the hosts of one surface.
+COMPONENTS = ("entra", "management", "azureml-region", "graph", "keyvault")
+
+
+class CloudClock:
+    """The one clock of a cloud: another clock that can be held, moved ahead, and be wrong in places."""
+
+    def __init__(self, base: Clock) -> None:
+        self._base = base
+        self._held: float | None = None
+        self._ahead = 0.0
+        #: Component -> seconds that its own clock is ahead of the cloud's.
+        self.skew: dict[str, float] = {}
+
+    @property
+    def frozen(self) -> bool:
+        return self._held is not None
+
+    def time(self) -> float:
+        return (self._base.time() if self._held is None else self._held) + self._ahead
+
+    def time_of(self, component: str) -> float:
+        """What a component believes the time to be."""
+        return self.time() + self.skew.get(component, 0.0) if self.skew else self.time()
+
+    def freeze(self) -> None:
+        if self._held is None:
+            self._held = self._base.time()
+
+    def thaw(self) -> None:
+        """Go on from the moment at which it was held."""
+        if self._held is not None:
+            self._ahead += self._held - self._base.time()
+            self._held = None
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += seconds
+
+
 def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, tz=timezone.utc)
 
 
+@lru_cache(maxsize=1 << 15)
 def iso(seconds: float) -> str:
     """As ARM, Graph and run history write times: ``2026-11-22T23:50:00.123456+00:00``."""
     return utc(seconds).isoformat(timespec="microseconds")

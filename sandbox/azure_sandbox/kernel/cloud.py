@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from azure_sandbox.kernel.clock import Clock, SystemClock
+from azure_sandbox.kernel.agenda import Agenda
+from azure_sandbox.kernel.clock import Clock, CloudClock, SystemClock
 from azure_sandbox.kernel.faults import Faults
+from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.rbac import Authorizer
 from azure_sandbox.kernel.store import Store
+from azure_sandbox.kernel.throttle import Throttle
 from azure_sandbox.kernel.tokens import Issuer
 
 _NAMESPACE = uuid.UUID("5b6f3c2e-6f0c-5c3e-9d53-0a5b0f7a4c11")
@@ -20,6 +24,8 @@ _NAMESPACE = uuid.UUID("5b6f3c2e-6f0c-5c3e-9d53-0a5b0f7a4c11")
 P = TypeVar("P")
 
 
+# Thousands of jobs are polled again and again, each with three of these.
+@lru_cache(maxsize=1 << 16)
 def stable_guid(*parts: str) -> str:
     """The same GUID for the same parts, in every sandbox: seeds can name ids before they exist."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(part.lower() for part in parts)))
@@ -32,13 +38,14 @@ class Cloud:
     :param data: directory that holds all state: the database, blobs, keys, job folders
     :param tenant_id: the one Entra tenant
     :param location: the region's short name, also the first label of its API hosts
+    :param base_clock: what ``clock`` follows
     """
 
     data: Path
     tenant_id: str
     subscription_id: str
     location: str = "eastus"
-    clock: Clock = field(default_factory=SystemClock)
+    base_clock: Clock = field(default_factory=SystemClock)
     #: ``http://127.0.0.1:PORT`` of the plain port (IMDS, job MSI); set when the gateway listens.
     metadata_url: str = ""
     #: what a process needs in its environment to reach this cloud; set when the gateway listens.
@@ -46,10 +53,14 @@ class Cloud:
 
     def __post_init__(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
+        self.clock = CloudClock(self.base_clock)
+        self.agenda = Agenda(self.clock)
         self.store = Store(self.data / "state.sqlite3")
         self.ledger = Ledger(self.store, self.clock)
         self.faults = Faults()
-        self.rbac = Authorizer(self.store, self.ledger)
+        self.throttle = Throttle(self.clock, self.subscription_id)
+        self.lags = Lags(self.clock)
+        self.rbac = Authorizer(self.store, self.ledger, self.lags)
         self.entra = Issuer(
             f"https://login.microsoftonline.com/{self.tenant_id}/v2.0",
             self.data / "keys" / "entra.pem",

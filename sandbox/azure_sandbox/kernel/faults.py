@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal, cast, get_args
 
+from azure_sandbox.kernel.aadsts import CODES
+from azure_sandbox.kernel.aadsts import refusal as aadsts_refusal
+from azure_sandbox.kernel.checks import InvalidRule, child, number, only, pattern, text
+from azure_sandbox.kernel.errors import AzureError
+
 Phase = Literal["before", "after", "mid_body"]
-ActionKind = Literal["status", "reset", "stall_seconds", "truncate"]
+ActionKind = Literal["status", "reset", "stall_seconds", "truncate", "aadsts"]
 
 #: Seconds; a stall must end while somebody still remembers that it was asked for.
 LONGEST_STALL = 600.0
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
-
-
-class InvalidRule(ValueError):
-    """A rule that does not hold together; the text names the member and what it must be."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Action:
     :param status, headers, body: the answer in place of Azure's own
     :param stall_seconds: how long nothing is sent
     :param truncate: bytes of the body that are still sent
+    :param aadsts: numbers of Entra's errors, one for each request struck, the last one for all further
     """
 
     kind: ActionKind
@@ -73,6 +75,7 @@ class Action:
     body: bytes = b""
     stall_seconds: float = 0.0
     truncate: int = 0
+    aadsts: tuple[int, ...] = ()
 
 
 @dataclass
@@ -86,6 +89,15 @@ class Rule:
     document: Mapping[str, Any]
     seen: int = 0
     struck: int = 0
+
+    @property
+    def refusal(self) -> AzureError | None:
+        """The error that the struck surface is to word itself, where the rule asks for one."""
+        numbers = self.action.aadsts
+        return aadsts_refusal(numbers[min(self.struck, len(numbers)) - 1]) if numbers else None
+
+    def rendered(self) -> dict[str, Any]:
+        return {"id": self.id, **self.document, "seen": self.seen, "struck": self.struck}
 
 
 class Faults:
@@ -118,33 +130,26 @@ class Faults:
 
 def parse(document: Mapping[str, Any]) -> Rule:
     """:raises InvalidRule: naming the member that is wrong"""
-    _only(document, "the rule", {"match", "phase", "action"})
+    only(document, "the rule", {"match", "phase", "action"})
     phase = document.get("phase")
     if phase not in get_args(Phase):
         raise InvalidRule(f"phase must be one of {', '.join(get_args(Phase))}, not {phase!r}")
-    action = _action(_object(document, "action"))
-    if (action.kind == "status" and phase == "mid_body") or (action.kind == "truncate" and phase == "before"):
+    action = _action(child(document, "", "action"))
+    if phase not in _PHASES[action.kind]:
         raise InvalidRule(f"action {action.kind} cannot be had in phase {phase}")
-    match = _match(_object(document, "match"))
+    match = _match(child(document, "", "match"))
     return Rule(str(uuid.uuid4()), match, cast("Phase", phase), action, dict(document))
 
 
 def _match(given: Mapping[str, Any]) -> Match:
-    _only(given, "match", {"method", "host", "path", "object_id", "nth", "count"})
-    for name in ("method", "host", "path", "object_id"):
-        if name in given and not (isinstance(given[name], str) and given[name]):
-            raise InvalidRule(f"match.{name} must be a text that is not empty")
-    try:
-        path = re.compile(given.get("path", ""))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise InvalidRule(f"match.path is no regular expression: {error}") from None
+    only(given, "match", {"method", "host", "path", "object_id", "nth", "count"})
     return Match(
-        given.get("method", "").upper(),
-        given.get("host", "*").lower(),
-        path,
-        given.get("object_id", "").lower(),
-        _number(given, "match", "nth", 1, whole=True, least=1),
-        None if given.get("count", 1) is None else _number(given, "match", "count", 1, whole=True, least=1),
+        text(given, "match", "method", "").upper(),
+        text(given, "match", "host", "*").lower(),
+        pattern(given, "match", "path"),
+        text(given, "match", "object_id", "").lower(),
+        number(given, "match", "nth", 1, whole=True, least=1),
+        None if given.get("count", 1) is None else number(given, "match", "count", 1, whole=True, least=1),
     )
 
 
@@ -156,8 +161,8 @@ def _action(given: Mapping[str, Any]) -> Action:
 
 
 def _status(given: Mapping[str, Any]) -> Action:
-    _only(given, "action", {"status", "headers", "body"})
-    status = _number(given, "action", "status", 0, whole=True, least=200, most=599)
+    only(given, "action", {"status", "headers", "body"})
+    status = number(given, "action", "status", 0, whole=True, least=200, most=599)
     headers, body = given.get("headers", {}), given.get("body")
     if not isinstance(headers, dict) or not all(_is_header(*pair) for pair in headers.items()):
         raise InvalidRule("action.headers must be an object of header names and texts")
@@ -173,21 +178,34 @@ def _status(given: Mapping[str, Any]) -> Action:
 
 
 def _reset(given: Mapping[str, Any]) -> Action:
-    _only(given, "action", {"reset"})
+    only(given, "action", {"reset"})
     if given["reset"] is not True:
         raise InvalidRule("action.reset must be true")
     return Action("reset")
 
 
 def _stall(given: Mapping[str, Any]) -> Action:
-    _only(given, "action", {"stall_seconds"})
-    seconds = _number(given, "action", "stall_seconds", 0, whole=False, least=0, most=LONGEST_STALL)
+    only(given, "action", {"stall_seconds"})
+    seconds = number(given, "action", "stall_seconds", most=LONGEST_STALL)
     return Action("stall_seconds", stall_seconds=seconds)
 
 
 def _truncate(given: Mapping[str, Any]) -> Action:
-    _only(given, "action", {"truncate"})
-    return Action("truncate", truncate=_number(given, "action", "truncate", 0, whole=True, least=0))
+    only(given, "action", {"truncate"})
+    return Action("truncate", truncate=number(given, "action", "truncate", whole=True))
+
+
+def _aadsts(given: Mapping[str, Any]) -> Action:
+    only(given, "action", {"aadsts"})
+    numbers = given["aadsts"]
+    if not isinstance(numbers, list) or not numbers or not all(_is_known(number) for number in numbers):
+        known = ", ".join(map(str, sorted(CODES)))
+        raise InvalidRule(f"action.aadsts must be a list of numbers among {known}")
+    return Action("aadsts", aadsts=tuple(numbers))
+
+
+def _is_known(number: object) -> bool:
+    return isinstance(number, int) and number in CODES
 
 
 _ACTIONS: dict[str, Callable[[Mapping[str, Any]], Action]] = {
@@ -195,38 +213,15 @@ _ACTIONS: dict[str, Callable[[Mapping[str, Any]], Action]] = {
     "reset": _reset,
     "stall_seconds": _stall,
     "truncate": _truncate,
+    "aadsts": _aadsts,
 }
-
-
-def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = document.get(name)
-    if not isinstance(value, dict):
-        raise InvalidRule(f"{name} must be an object")
-    return value
-
-
-def _only(given: Mapping[str, Any], where: str, known: set[str]) -> None:
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise InvalidRule(f"{where} has no member {unknown[0]!r}; it may have {', '.join(sorted(known))}")
-
-
-def _number(
-    given: Mapping[str, Any],
-    where: str,
-    name: str,
-    default: int,
-    *,
-    whole: bool,
-    least: float,
-    most: float = 1e9,
-) -> Any:
-    value = given.get(name, default)
-    kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
-        word = "a whole number" if whole else "a number"
-        raise InvalidRule(f"{where}.{name} must be {word} from {least:g} to {most:g}, not {value!r}")
-    return value
+_PHASES: dict[str, tuple[str, ...]] = {
+    "status": ("before", "after"),
+    "reset": ("before", "after", "mid_body"),
+    "stall_seconds": ("before", "after", "mid_body"),
+    "truncate": ("after", "mid_body"),
+    "aadsts": ("before",),
+}
 
 
 def _is_header(name: object, value: object) -> bool:

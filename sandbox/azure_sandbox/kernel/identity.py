@@ -19,7 +19,8 @@ class Password:
     """A client secret. Its text is shown once and never stored; ``digest`` recognises it.
 
     :param start, end: seconds since the epoch
-    :param usable_from: when Entra's replicas know it; until then a login with it fails
+    :param usable_from: when the last of Entra's replicas knows it; until then a login with it may fail
+    :param lag: seconds between its making and ``usable_from``
     :param hint: the first three characters, as Graph shows them
     """
 
@@ -31,6 +32,7 @@ class Password:
     hint: str
     salt: str = field(repr=False)
     digest: str = field(repr=False)
+    lag: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ class Certificate:
 
 @dataclass(frozen=True)
 class FederatedCredential:
-    """Trust in another issuer's tokens; all three are compared exactly, case included."""
+    """Trust in another issuer's tokens; all three are compared exactly, case included.
+
+    :param usable_from, lag: as a password's
+    """
 
     id: str
     name: str
@@ -54,6 +59,8 @@ class FederatedCredential:
     subject: str
     audiences: tuple[str, ...]
     description: str | None = None
+    usable_from: float = 0.0
+    lag: float = 0.0
 
 
 @dataclass(frozen=True)

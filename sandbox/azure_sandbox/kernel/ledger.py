@@ -77,19 +77,29 @@ class Ledger:
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
         by: Actor | None = None,
+        at: float | None = None,
     ) -> None:
         """Write a row; call it beside the change itself.
 
         :param effect: ``created``, ``updated``, ``cancel-requested``, ...
         :param before, after: the state in short; never a secret's value
         :param by: the caller of the request that is being answered, unless given
+        :param at: when it was due, where that is not now
         """
         actor = by or acting.get()
         states = (json.dumps(state) if state is not None else None for state in (before, after))
         self._connection.execute(
             'INSERT INTO ledger (time, kind, effect, subject, object_id, request_id, "before", "after")'
             " VALUES (?,?,?,?,?,?,?,?)",
-            (self._clock.time(), kind, effect, subject, actor.object_id, actor.request_id, *states),
+            (
+                self._clock.time() if at is None else at,
+                kind,
+                effect,
+                subject,
+                actor.object_id,
+                actor.request_id,
+                *states,
+            ),
         )
 
     def effects(self, since: int = 0, kind: str | None = None) -> list[Effect]:

@@ -29,6 +29,9 @@ PUBLIC = "public"
 ANY_CALLER = "any-caller"
 
 
+#: Where the request path leaves the name of the surface that was asked, in the request's scope.
+COMPONENT = "azure_sandbox.component"
+
 #: Bytes of a JSON document; what Azure Resource Manager takes, and here everybody.
 _LARGEST_DOCUMENT = 4 << 20
 
@@ -72,6 +75,8 @@ class Call:
     request_id: str = ""
     #: the rule that damages the answer, where one does
     fault: Rule | None = None
+    #: headers that tell the caller what is left of its quota, also where it is refused
+    quota: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -188,6 +193,11 @@ class Operation:
         return Need(self.action, call.path)
 
 
+def component_of(request: Request) -> str:
+    """Whose clock a request is judged by: the name of the surface that it asks."""
+    return str(request.scope.get(COMPONENT, ""))
+
+
 def bearer_for(
     *audiences: str, unauthorized: Callable[[str], AzureError]
 ) -> Callable[[Cloud, Request], Caller]:
@@ -202,7 +212,7 @@ def bearer_for(
         if scheme.lower() != "bearer" or not token:
             raise unauthorized("missing")
         try:
-            claims = cloud.entra.verify(token, cloud.clock.time())
+            claims = cloud.entra.verify(token, cloud.clock.time_of(component_of(request)))
         except InvalidToken as error:
             raise unauthorized(str(error)) from None
         if str(claims.get("aud", "")).rstrip("/") not in accepted:

@@ -6,8 +6,9 @@ Services import these and never each other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from azure_sandbox.kernel.identity import Identity, Password
 
@@ -158,3 +159,27 @@ class Vaults(Protocol):
     """Key Vault for the seed: puts a secret that the seed made. Offered by ``services/keyvault``."""
 
     def put_secret(self, vault: str, name: str, value: str, tags: dict[str, str]) -> None: ...
+
+
+class Timelines(Protocol):
+    """Scripted lives of jobs, for the control API. Offered by ``services/machinelearning``."""
+
+    def add(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The timeline as it was understood, with its id and how many jobs it has ``taken``.
+
+        :raises azure_sandbox.kernel.checks.InvalidRule: naming the member that is wrong
+        """
+        ...
+
+    def listed(self) -> list[dict[str, Any]]: ...
+
+    def clear(self) -> None:
+        """No further job gets one; those that have one keep it."""
+        ...
+
+    def live_otherwise(self, document: Mapping[str, Any]) -> None:
+        """What jobs live that no timeline wants, in place of running.
+
+        :raises azure_sandbox.kernel.checks.InvalidRule:
+        """
+        ...

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.store import Store
 
@@ -58,7 +59,10 @@ class RoleDefinition:
 
 @dataclass(frozen=True)
 class RoleAssignment:
-    """Role x principal x scope. ``guid`` is the assignment's name; ``scope`` keeps its spelling."""
+    """Role x principal x scope. ``guid`` is the assignment's name; ``scope`` keeps its spelling.
+
+    :param lag: seconds after its creation at which the last replica knows it
+    """
 
     guid: str
     scope: str
@@ -68,6 +72,7 @@ class RoleAssignment:
     description: str | None = None
     created_on: float = 0.0
     created_by: str = ""
+    lag: float = 0.0
 
     @property
     def resource_id(self) -> str:
@@ -85,11 +90,14 @@ class Authorizer:
 
     store: Store
     ledger: Ledger
+    lags: Lags
     _decisions: dict[tuple[str, str, str, bool], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._roles = self.store.collection("role-definition")
         self._assignments = self.store.collection("role-assignment")
+        #: Until then some assignment is not known everywhere, and no decision is kept.
+        self._unsettled_until = max((a.created_on + a.lag for a in self.assignments() if a.lag), default=0.0)
 
     def allowed(self, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
         """Whether an assignment at the scope or above it grants the action.
@@ -99,25 +107,41 @@ class Authorizer:
         :param scope: ARM id of the resource acted upon; case does not matter
         :param data: True for a data action
         """
+        if self._unsettled_until and self._is_unsettled():
+            return self._decide(principal_id, action, scope, data)
         key = (principal_id, action, scope.lower(), data)
         decision = self._decisions.get(key)
         if decision is None:
-            decision = any(
-                permission.allows(action, data=data)
-                for assignment in self.assignments_above(scope)
-                if assignment.principal_id == principal_id
-                for permission in self._permissions(assignment.role)
-            )
+            decision = self._decide(principal_id, action, scope, data)
             if len(self._decisions) >= _CACHED_DECISIONS:
                 self._decisions.clear()
             self._decisions[key] = decision
         return decision
 
+    def _is_unsettled(self) -> bool:
+        if self.lags.time() < self._unsettled_until:
+            return True
+        self._unsettled_until = 0.0
+        return False
+
+    def _decide(self, principal_id: str, action: str, scope: str, data: bool) -> bool:
+        return any(
+            permission.allows(action, data=data)
+            for assignment in self.assignments_above(scope)
+            if assignment.principal_id == principal_id
+            for permission in self._permissions(assignment.role)
+        )
+
     def assignments_above(self, scope: str) -> Iterator[RoleAssignment]:
-        """Assignments that apply at the scope: made there or at an ancestor."""
+        """Assignments that apply at the scope, made there or at an ancestor, as one replica knows them."""
+        replica = self.lags.replica()
         for assignment in self.assignments():
-            if contains(assignment.scope, scope):
+            if contains(assignment.scope, scope) and self._is_known(replica, assignment):
                 yield assignment
+
+    def _is_known(self, replica: int, assignment: RoleAssignment) -> bool:
+        lag = assignment.lag
+        return not lag or self.lags.knows(replica, assignment.guid, assignment.created_on + lag, lag)
 
     def assignments(self) -> list[RoleAssignment]:
         return [RoleAssignment(**document) for document in self._assignments.values()]
@@ -127,6 +151,10 @@ class Authorizer:
         return RoleAssignment(**document) if document else None
 
     def assign(self, assignment: RoleAssignment) -> None:
+        """Grant; whoever asks is granted it once the lag of role assignments has passed."""
+        assignment = replace(assignment, lag=self.lags.settings.role_assignment)
+        if assignment.lag:
+            self._unsettled_until = max(self._unsettled_until, assignment.created_on + assignment.lag)
         self._assignments.put(assignment.guid.lower(), asdict(assignment))
         self.ledger.record("role-assignment", "created", assignment.resource_id, after=assignment.grant)
         self._decisions.clear()

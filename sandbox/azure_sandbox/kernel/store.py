@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,23 @@ class Store:
             "CREATE TABLE IF NOT EXISTS document (collection TEXT, key TEXT, body TEXT NOT NULL,"
             " PRIMARY KEY (collection, key)) WITHOUT ROWID"
         )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes within it, or none of them; one within another belongs to the outer one.
+
+        Nothing may be awaited in it: the connection is everybody's.
+        """
+        if self.connection.in_transaction:
+            yield
+            return
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
 
     def migrate(self, schema: str) -> None:
         """Run idempotent DDL (``CREATE TABLE IF NOT EXISTS ...``)."""

@@ -35,6 +35,7 @@ class Issuer:
         self.aliases = aliases
         self._key = _load_or_create(key_file)
         self._verified: dict[str, Claims] = {}
+        self._revoked: dict[str, int] = {}
 
     @property
     def kid(self) -> str:
@@ -47,6 +48,14 @@ class Issuer:
     def sign(self, claims: Claims) -> str:
         header = {"alg": "RS256", "typ": "JWT", "kid": self.kid}
         return jwt.encode(header, {"iss": self.url, **claims}, self._key)
+
+    def revoke(self, object_id: str, now: float) -> None:
+        """Every token that a principal holds is refused from now on; new ones are good."""
+        self._revoked[object_id] = max(int(now), self._revoked.get(object_id, 0) + 1)
+
+    def issue_time(self, object_id: str, now: float) -> int:
+        """``iat`` of a new token: after the last revocation, since it counts whole seconds."""
+        return max(int(now), self._revoked.get(object_id, -1) + 1)
 
     def verify(self, token: str, now: float) -> Claims:
         """The claims of a valid token of ours. A signature is checked once, its times on every call.
@@ -63,6 +72,8 @@ class Issuer:
             raise InvalidToken("expired")
         if claims.get("nbf", 0) > now + 300:
             raise InvalidToken("not yet valid")
+        if self._revoked and claims.get("iat", 0) <= self._revoked.get(str(claims.get("oid")), -1):
+            raise InvalidToken("revoked")
         return claims
 
     def _decode(self, token: str) -> Claims:

@@ -4,19 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_azureml.errors import ConfigurationError, DeniedError, ServiceError
+from airflow_provider_azureml.errors import ConfigurationError, DeniedError, ServiceError, UnreachableError
 from airflow_provider_azureml.operators import attempt
-from airflow_provider_azureml.operators.attempt import Claim, attempt_of, deployment_id, highest
+from airflow_provider_azureml.operators.attempt import (
+    Claim,
+    attempt_of,
+    deployment_id,
+    highest,
+    is_of_another_run,
+)
 from airflow_provider_azureml.rest.intent import CANCEL_TAG
 from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.triggers.job import OWNER
-from tests.unit.canned import BROKEN, DENIED, CannedHook, arm_job, states
+from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
 BEGAN = datetime(2026, 1, 1, 2, 3, 4, tzinfo=timezone.utc)
 BATCH = "/batchrundata"
@@ -106,6 +113,66 @@ def test_a_job_of_ours_without_a_try_is_not_ours(claim_of) -> None:
     claim = claim_of()
     with pytest.raises(ConfigurationError, match="deployment_id"):
         attempt_of(job(claim, properties={**claim.marks, attempt.TRY: "two"}), claim, 0)
+
+
+def test_a_cancel_that_an_earlier_try_could_not_send_is_its_intent(claim_of) -> None:
+    claim = replace(claim_of(), wished_cancel=claim_of().name(3))
+    assert attempt_of(job(claim, name=claim.name(3)), claim, 3).cancel_intent
+    assert not attempt_of(job(claim), claim, 0).cancel_intent
+
+
+def test_the_very_try_that_submitted_a_job_knows_it_again(claim_of) -> None:
+    claim = claim_of()
+    assert attempt_of(job(claim), claim, 0).is_mine
+    assert not attempt_of(job(claim), claim_of(start_date=BEGAN + timedelta(seconds=1)), 0).is_mine
+    assert not attempt_of(job(claim), claim_of(try_number=3), 0).is_mine
+
+
+@pytest.mark.parametrize(
+    "mark, own, is_another",
+    [
+        ("0 2026-01-01", "0 2026-01-01", False),
+        ("0 2026-01-01", "0 2026-01-02", True),  # deleted, and made again
+        ("0 2026-01-01", "1 2026-01-02", False),  # cleared: the epoch of each task decides
+        ("2 2026-01-01", "1 2026-01-02", True),
+        ("", "0 2026-01-02", False),
+        ("0 2026-01-01", "", False),
+    ],
+)
+def test_a_run_that_was_deleted_and_made_again_is_another_run(mark: str, own: str, is_another: bool) -> None:
+    assert is_of_another_run(mark, own) is is_another
+
+
+def test_the_mark_of_the_run_is_on_the_job(claim_of) -> None:
+    ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)
+    vars(ti).update(try_number=1, max_tries=0, start_date=BEGAN)
+    run = SimpleNamespace(start_date=BEGAN, clear_number=2)
+    claim = Claim.of({"ti": ti, "dag_run": run})
+    assert claim.marks[attempt.RUN_BEGAN] == f"2 {BEGAN.isoformat()}"
+    assert claim_of().marks[attempt.RUN_BEGAN] == ""
+
+
+def test_a_job_that_ended_and_was_deleted_is_a_number_without_a_job(claim_of) -> None:
+    claim = claim_of()
+    azure = CannedHook().on("POST", BATCH, states({claim.name(2): "Completed"}))
+    azure.on("GET", f"/jobs/{claim.name(2)}", UNKNOWN_JOB)
+    assert azure.run(highest(azure.workspace, claim)) == (2, None)
+
+
+def test_a_job_that_runs_and_that_arm_does_not_know_is_passed_over_by_nobody(claim_of) -> None:
+    claim = claim_of()
+    azure = CannedHook().on("POST", BATCH, states({claim.name(2): "Running"}))
+    azure.on("GET", f"/jobs/{claim.name(2)}", UNKNOWN_JOB)
+    with pytest.raises(UnreachableError, match="run history says that this job is Running"):
+        azure.run(highest(azure.workspace, claim))
+
+
+def test_an_attempt_that_run_history_does_not_show_yet_is_asked_for_by_name(claim_of) -> None:
+    claim = claim_of()
+    azure = CannedHook().on("POST", BATCH, states({}))
+    azure.on("GET", f"/jobs/{claim.name(1)}", arm_job(claim.name(1), "Running"))
+    number, found = azure.run(highest(azure.workspace, claim, known=1))
+    assert (number, found.name) == (1, claim.name(1))
 
 
 def test_the_highest_attempt_is_found_past_gaps_in_one_request(claim_of) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_azureml.errors import JobCanceledError, JobFailedError, UnreachableError
+from airflow_provider_azureml.errors import JobCanceledError, JobFailedError, JobUserError, UnreachableError
 from airflow_provider_azureml.operators.outcome import conclude, result_of, root_cause
 from airflow_provider_azureml.rest.intent import CANCEL_TAG
 from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
-from tests.unit.canned import BROKEN, DENIED, CannedHook, arm_job
+from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job
 
 METRICS = {"run": {"data": {"metrics": [{"key": "auc", "value": 0.5}]}}}
 EXITED = {"error": {"error": {"code": "UserError", "message": "exited with status code 1"}}}
@@ -46,7 +46,7 @@ def test_metrics_that_are_not_to_be_had_do_not_undo_a_success(refusal: Any, capl
     assert "metrics of job j" in caplog.text
 
 
-@pytest.mark.parametrize("status, kind", [("Failed", JobFailedError), ("Canceled", JobCanceledError)])
+@pytest.mark.parametrize("status, kind", [("Failed", JobUserError), ("Canceled", JobCanceledError)])
 def test_a_job_that_did_not_complete_is_an_error_with_azures_reason(status: str, kind: type) -> None:
     with pytest.raises(JobFailedError, match=f"j ended as {status}: exited with status code 1") as caught:
         conclude(azure(status), event(ENDED))
@@ -63,8 +63,15 @@ def test_a_job_that_was_cancelled_elsewhere_says_so_and_what_to_do() -> None:
 
 def test_a_job_that_airflow_cancelled_is_not_blamed_on_others() -> None:
     job = Job("j", "Canceled", "Command", tags={CANCEL_TAG: "deadline"})
-    with pytest.raises(JobCanceledError, match=r"Airflow asked for its end \(deadline\)"):
+    with pytest.raises(JobCanceledError, match=r"Airflow asked for its end \(deadline\)") as caught:
         result_of(azure("Canceled"), job)
+    assert caught.value.by_airflow
+
+
+def test_a_job_that_was_deleted_after_its_end_is_an_error_that_a_retry_mends() -> None:
+    gone = azure("Completed").on("GET", "/jobs/j", UNKNOWN_JOB)
+    with pytest.raises(JobFailedError, match=r"ended as Completed: its result is not to be had.* deleted"):
+        conclude(gone, {**event(ENDED), "status": "Completed"})
 
 
 def test_a_failure_stays_a_failure_when_its_reason_is_not_to_be_had() -> None:
@@ -101,8 +108,11 @@ def test_the_reasons_of_a_pipeline_are_those_of_its_failed_steps() -> None:
     }
     hook = CannedHook().on("GET", "/runs/j/children", steps)
     for name in ("j", "s2", "s3"):
-        hook.on("GET", f"/runs/{name}/details", {"error": {"error": {"message": f"of {name}"}}})
-    cause = hook.run(root_cause(hook.workspace, Job("j", "Failed", "Pipeline")))
+        code = "UserError" if name == "s3" else "ServiceError"
+        error = {"error": {"code": code, "message": f"of {name}"}}
+        hook.on("GET", f"/runs/{name}/details", {"error": error})
+    kind, cause = hook.run(root_cause(hook.workspace, Job("j", "Failed", "Pipeline")))
+    assert kind is JobUserError
     assert cause.splitlines() == ["of j", "Step train: of s2", "Step s3: of s3"]
 
 

@@ -46,8 +46,10 @@ def attempt(
     created: datetime = EARLIER,
     fingerprint: str = "same",
     intent: bool = False,
+    mine: bool = False,
+    other_run: bool = False,
 ) -> Attempt:
-    return Attempt(number, status, try_number, epoch, created, fingerprint, intent)
+    return Attempt(number, status, try_number, epoch, created, fingerprint, intent, mine, other_run)
 
 
 def decide(highest: Attempt | None) -> Decision:
@@ -95,6 +97,26 @@ def test_an_active_job_of_an_older_epoch_is_cancelled_first(status: str) -> None
     assert decide(attempt(status, epoch=1)) == CancelThenSubmit(4, 5)
 
 
+def test_an_active_job_with_another_body_is_attached_with_a_warning() -> None:
+    decision = decide(attempt("Running", fingerprint="other"))
+    assert isinstance(decision, Attach)
+    assert "Clear the task" in decision.warning
+
+
+@pytest.mark.parametrize("status, expected", [("Running", Attach(4)), ("Completed", Adopt(4))])
+def test_a_job_of_this_very_try_whose_answer_was_lost_is_this_trys(status: str, expected: Decision) -> None:
+    assert decide(attempt(status, try_number=3, created=LATER, mine=True)) == expected
+
+
+@pytest.mark.parametrize("status, expected", [("Running", CancelThenSubmit(4, 5)), ("Completed", Submit(5))])
+def test_a_job_of_a_deleted_run_is_nothing_to_a_retry_of_the_new_one(status: str, expected: Decision) -> None:
+    assert decide(attempt(status, try_number=1, other_run=True)) == expected
+
+
+def test_a_try_of_a_deleted_run_touches_no_job_of_the_new_one() -> None:
+    assert decide(attempt("Running", try_number=1, created=LATER, other_run=True)) == Zombie(4)
+
+
 def test_a_completed_job_of_this_epoch_is_adopted() -> None:
     assert decide(attempt("Completed")) == Adopt(4)
 
@@ -136,7 +158,7 @@ def test_what_this_try_waited_for_in_vain_is_waited_for_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "status, try_number, epoch, created, intent",
+    "status, try_number, epoch, created, intent, other_run",
     list(
         product(
             [*ACTIVE, "CancelRequested", "Completed", "Failed", "Canceled"],
@@ -144,13 +166,15 @@ def test_what_this_try_waited_for_in_vain_is_waited_for_again() -> None:
             [1, 2, 3],
             [EARLIER, LATER],
             [True, False],
+            [True, False],
         )
     ),
 )
 def test_no_decision_submits_beside_an_active_job(
-    status: str, try_number: int, epoch: int, created: datetime, intent: bool
+    status: str, try_number: int, epoch: int, created: datetime, intent: bool, other_run: bool
 ) -> None:
-    highest = attempt(status, try_number=try_number, epoch=epoch, created=created, intent=intent)
+    given = {"try_number": try_number, "epoch": epoch, "created": created}
+    highest = attempt(status, **given, intent=intent, other_run=other_run)  # type: ignore[arg-type]
     decision = decide(highest)
     if isinstance(decision, Submit):
         assert highest.has_ended

@@ -40,7 +40,10 @@ class World:
         self.pushed: dict[str, Any] = {}
         self.hook = CannedHook()
         self.hook.on("PUT", r"/jobs/[^/]+", self.put).on("GET", r"/jobs/[^/]+", self.get)
-        self.hook.on("POST", BATCH, self.batch).on("GET", "/runs/get", {})
+        self.hook.on("POST", BATCH, self.batch).on("GET", "/runs/get", {}).on(
+            "PATCH", r"/runs/[^/]+", self.tag
+        )
+        self.hook.on("POST", "/cancel", self.cancel)
 
     def context(self, number: int = 1, epoch: int = 0) -> dict[str, Any]:
         place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
@@ -78,6 +81,16 @@ class World:
 
     def get(self, request: Request) -> Any:
         return self.jobs.get(request.url.split("?")[0].rsplit("/", 1)[1], UNKNOWN_JOB)
+
+    def tag(self, request: Request) -> Any:
+        name = request.url.split("?")[0].rsplit("/", 1)[1]
+        tags = self.jobs[name]["properties"].setdefault("tags", {})
+        tags.update(request.json["tags"])  # type: ignore[index]
+        return {}
+
+    def cancel(self, request: Request) -> Any:
+        self.jobs[request.url.split("?")[0].split("/")[-2]]["properties"]["status"] = "Canceled"
+        return 202, {}
 
     def batch(self, request: Request) -> Any:
         return states({name: job["properties"]["status"] for name, job in self.jobs.items()})(request)

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from airflow_provider_azureml.errors import AzureMLError, NotFoundError
 from airflow_provider_azureml.operators.base import AzureMLBaseOperator
-from airflow_provider_azureml.operators.wait import cancel, watch
-from airflow_provider_azureml.rest.intent import CANCEL_TAG
+from airflow_provider_azureml.operators.wait import Cancelled, cancel, watch
+from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG
 from airflow_provider_azureml.triggers.job import ENDED, OWNER, TIMEOUT
 from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
@@ -40,7 +40,7 @@ def test_the_job_is_watched_to_its_end_and_each_state_is_told_once() -> None:
     hook = CannedHook().on("POST", BATCH, *in_turn("Queued", "Running", "Running", "Completed"))
     with capture_logs() as said:
         event = watch(task(hook, stream_logs=False), "j", "me", None)
-    assert event == {"name": "j", "reason": ENDED, "status": "Completed", "error": ""}
+    assert event == {"name": "j", "owner": "me", "reason": ENDED, "status": "Completed", "error": ""}
     assert [line["event"] for line in said] == [
         f"Job j is {word}" for word in ("Queued", "Running", "Completed")
     ]
@@ -101,7 +101,7 @@ def test_a_job_that_stays_unknown_ends_the_wait_when_the_patience_is_spent(monke
 
 def test_our_living_job_is_cancelled_with_the_reason_on_it() -> None:
     hook = cancellable()
-    assert cancel(hook, "j", "me", "killed") == ""
+    assert cancel(hook, "j", "me", "killed") == Cancelled()
     assert len(hook.asked("POST", "/jobs/j/cancel")) == 1
     assert hook.asked("PATCH")[0].json == {"tags": {CANCEL_TAG: "killed"}}
 
@@ -109,31 +109,46 @@ def test_our_living_job_is_cancelled_with_the_reason_on_it() -> None:
 @pytest.mark.parametrize("status, owner", [("Running", "another"), ("Completed", "me"), ("Failed", "me")])
 def test_a_job_that_is_not_ours_or_has_ended_is_left_alone(status: str, owner: str) -> None:
     hook = cancellable(status)
-    assert cancel(hook, "j", owner, "killed") == ""
+    assert cancel(hook, "j", owner, "killed") == Cancelled()
     assert hook.asked("POST") == []
 
 
 def test_an_absent_job_needs_no_cancel() -> None:
-    assert cancel(CannedHook().on("GET", "/jobs/j", UNKNOWN_JOB), "j", "me", "killed") == ""
+    assert cancel(CannedHook().on("GET", "/jobs/j", UNKNOWN_JOB), "j", "me", "killed") == Cancelled()
 
 
 def test_a_failed_cancel_is_said_and_not_raised(caplog) -> None:
     hook = cancellable().on("POST", "/cancel", DENIED)
-    assert "AuthorizationFailed" in cancel(hook, "j", "me", "killed")
+    assert "AuthorizationFailed" in cancel(hook, "j", "me", "killed").problem
     assert "may still run" in caplog.text
-    assert hook.asked("PATCH") == []
+    assert "airflow azureml reap" in caplog.text
+    assert hook.asked("PATCH")[0].json == {"tags": {CANCEL_TAG: "killed"}}  # for the next try
 
 
 def test_a_cancel_that_leaves_no_trace_is_a_warning_since_a_retry_will_take_it_for_a_persons(caplog) -> None:
     hook = cancellable().on("PATCH", HISTORY, DENIED)
-    assert cancel(hook, "j", "me", "killed") == ""
+    outcome = cancel(hook, "j", "me", "killed")
+    assert (outcome.problem, "AuthorizationFailed" in outcome.untraced) == ("", True)
     assert [
         "AuthorizationFailed" in line.message for line in caplog.records if line.levelname == "WARNING"
     ] == [True]
 
 
-def test_a_cancel_may_be_carried_out_by_another_driver() -> None:
-    hook, other = CannedHook(), cancellable()
-    assert cancel(hook, "j", "me", "killed", other.run) == ""
-    assert hook.requests == []
-    assert len(other.asked("POST", "/cancel")) == 1
+def test_a_job_in_a_newer_trys_hands_is_left_to_it() -> None:
+    hook = cancellable(tags={HOLDER_TAG: "2"})
+    assert cancel(hook, "j", "me", "killed", try_number=1) == Cancelled()
+    assert hook.asked("POST") == []
+    cancel(hook, "j", "me", "killed", try_number=2)
+    assert len(hook.asked("POST", "/cancel")) == 1
+
+
+def test_a_job_that_is_ending_already_is_not_asked_for_twice() -> None:
+    hook = cancellable("CancelRequested")
+    assert cancel(hook, "j", "me", "deadline") == Cancelled()
+    assert hook.asked("POST") == []
+
+
+def test_a_job_that_ended_before_its_cancel_came_needs_none() -> None:
+    hook = cancellable().on("POST", "/cancel", (409, {"error": {"code": "Conflict", "message": "over"}}))
+    hook.on("GET", "/jobs/j", arm_job("j", "Running", **MINE), arm_job("j", "Completed", **MINE))
+    assert cancel(hook, "j", "me", "killed") == Cancelled()

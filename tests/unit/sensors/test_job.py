@@ -15,7 +15,8 @@ from airflow_provider_azureml.compat import (
     TaskDeferred,
 )
 from airflow_provider_azureml.rest.job import COMPLETED as AZURES_COMPLETED
-from airflow_provider_azureml.sensors.job import COMPLETED, ENDED, AzureMLJobSensor
+from airflow_provider_azureml.sensors.base import ENDED
+from airflow_provider_azureml.sensors.job import COMPLETED, AzureMLChildJobSensor, AzureMLJobSensor
 from airflow_provider_azureml.triggers.job import ENDED as TRIGGERS_ENDED
 from airflow_provider_azureml.triggers.job import ERROR, TIMEOUT
 from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job
@@ -37,6 +38,14 @@ def test_the_words_that_are_said_twice_are_the_same() -> None:
 
 def test_the_result_of_a_task_or_a_name_names_the_job() -> None:
     assert sensor({}, job="j").name == sensor({}, job={"name": "j", "status": "Queued"}).name == "j"
+
+
+@pytest.mark.parametrize("job", ["", {}, {"status": "Completed"}])
+def test_a_job_without_a_name_is_refused_before_any_request(job: Any) -> None:
+    made = sensor({}, job=job)
+    with pytest.raises(AirflowFailException, match="job: names no job"):
+        made.poke({})
+    assert made.hook.requests == []
 
 
 def test_it_pokes_until_the_job_has_completed() -> None:
@@ -96,3 +105,51 @@ def test_a_job_that_was_not_seen_to_end_may_be_looked_at_again(reason: str) -> N
     assert not isinstance(caught.value, AirflowFailException)
     with pytest.raises(AirflowSkipException):
         sensor({}, soft_fail=True).resume({}, event(reason, "Running", "why"))
+
+
+def children(**statuses: str) -> dict[str, Any]:
+    """Run history's answer about the steps of a pipeline."""
+    return {"value": [{"runId": f"run-{k}", "displayName": k, "status": v} for k, v in statuses.items()]}
+
+
+def child_sensor(*answers: Any, parent: str = "Running", **options: Any) -> AzureMLChildJobSensor:
+    given = {"task_id": "s", "job": {"name": "pipe"}, "child": "train", "poll_interval": 0.01, **options}
+    made = AzureMLChildJobSensor(**given)
+    hook = (
+        CannedHook()
+        .on("GET", "/runs/pipe/children", *answers)
+        .on("GET", "/jobs/pipe", arm_job("pipe", parent))
+    )
+    reason = {"status": "Failed", "error": {"error": {"code": "UserError", "message": "exit code 3"}}}
+    made.hook = hook.on("GET", "/runs/run-train/details", reason)  # type: ignore[assignment]
+    return made
+
+
+def test_a_step_is_waited_for_from_before_it_began_until_it_completed() -> None:
+    made = child_sensor(UNKNOWN_JOB, children(prep="Running"), children(prep="Completed", train="Running"))
+    assert [made.poke({}), made.poke({}), made.poke({})] == [False, False, False]
+    made.hook.on("GET", "/runs/pipe/children", children(train="Completed"))  # type: ignore[attr-defined]
+    assert made.execute({}) == {"name": "run-train", "status": "Completed"}
+
+
+def test_a_failed_step_fails_the_sensor_with_the_steps_own_reason_while_the_pipeline_runs() -> None:
+    with pytest.raises(AirflowFailException, match=r"Step train ended as Failed\. exit code 3"):
+        child_sensor(children(train="Failed")).poke({})
+
+
+def test_a_pipeline_that_ended_without_the_step_fails_the_sensor() -> None:
+    with pytest.raises(
+        AirflowFailException, match="Job pipe ended as Canceled, and its step train never began"
+    ):
+        child_sensor(children(prep="Canceled"), parent="Canceled").poke({})
+
+
+def test_a_step_that_began_between_two_answers_is_found_by_the_second_look() -> None:
+    assert child_sensor(children(), children(train="Completed"), parent="Completed").poke({}) is True
+
+
+def test_a_step_is_waited_for_in_the_triggerer_by_names_alone() -> None:
+    with pytest.raises(TaskDeferred) as caught:
+        child_sensor(children(), deferrable=True, timeout=50).execute({})
+    arguments = caught.value.trigger.arguments()
+    assert (arguments["job_name"], arguments["child"]) == ("pipe", "train")

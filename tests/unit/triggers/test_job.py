@@ -17,8 +17,7 @@ from structlog.testing import capture_logs
 
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, DeniedError, ServiceError
 from airflow_provider_azureml.rest.intent import CANCEL_TAG
-from airflow_provider_azureml.rest.job import Job
-from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger, may_cancel
+from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger
 from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
 BATCH = "/batchrundata"
@@ -56,7 +55,14 @@ async def test_it_fires_once_the_job_has_ended() -> None:
     hook = azure("Completed")
     hook.on("POST", BATCH, states({"j": "Queued"}), states({"j": "Odd"}), states({"j": "Completed"}))
     event = await event_of(trigger(hook))
-    assert event == {"name": "j", "reason": ENDED, "status": "Completed", "error": "", "log_offset": 0}
+    assert event == {
+        "name": "j",
+        "owner": "me",
+        "reason": ENDED,
+        "status": "Completed",
+        "error": "",
+        "log_offset": 0,
+    }
     assert len(hook.asked("POST", BATCH)) == 3
 
 
@@ -223,11 +229,3 @@ async def test_a_trigger_that_is_taken_away_leaves_the_job_alone() -> None:
     with pytest.raises(asyncio.CancelledError):
         await watching
     assert hook.asked("POST", "/cancel") == []
-
-
-@pytest.mark.parametrize(
-    "status, owner, allowed",
-    [("Running", "me", True), ("Odd", "me", True), ("Failed", "me", False), ("Running", "you", False)],
-)
-def test_only_the_owners_living_job_may_be_cancelled(status: str, owner: str, allowed: bool) -> None:
-    assert may_cancel(Job("j", status, "Command", properties={OWNER: owner}), "me") is allowed

@@ -106,6 +106,9 @@ async def _put_credential(manager: ResourceManager, call: Call) -> Response:
     manager.check_identity_name(name)
     held = _held(identity, name)
     credential = _credential(held.id if held else str(uuid.uuid4()), name, await call.json())
+    lag = call.cloud.lags.settings.federated_credential
+    since = (held.usable_from, held.lag) if held else (call.cloud.clock.time() + lag, lag)
+    credential = replace(credential, usable_from=since[0], lag=since[1])
     conflict = federation_conflict(identity, credential)
     if conflict == "limit":
         raise bad_request("BadRequest", "Too many Federated Identity Credentials: the maximum is 20.")

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/_sandbox/faults`` and ``/_sandbox/ledger``."""
+"""The control API's paths: faults, the ledger, timelines of jobs, the clock."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import JSONResponse, Response
 
+from azure_sandbox.kernel import checks
+from azure_sandbox.kernel.checks import InvalidRule
 from azure_sandbox.kernel.errors import bad_request
-from azure_sandbox.kernel.faults import InvalidRule, Rule
 from azure_sandbox.kernel.ledger import KINDS
 from azure_sandbox.kernel.operation import ANY_CALLER, Call, Operation
+from azure_sandbox.kernel.ports import Directory, Timelines
+from azure_sandbox.kernel.timekeeping import clock_state, set_clock
 from azure_sandbox.services.control.admission import PREFIX, surface
+
+T = TypeVar("T")
 
 
 def operations(token: str) -> list[Operation]:
@@ -22,20 +28,29 @@ def operations(token: str) -> list[Operation]:
         ("POST", "faults", _add_fault),
         ("DELETE", "faults", _clear_faults),
         ("GET", "ledger", _read_ledger),
+        ("GET", "timelines", _list_timelines),
+        ("POST", "timelines", _add_timeline),
+        ("DELETE", "timelines", _clear_timelines),
+        ("GET", "clock", _read_clock),
+        ("POST", "clock", _set_clock),
+        ("GET", "lags", _read_lags),
+        ("POST", "lags", _set_lags),
+        ("DELETE", "lags", _clear_lags),
+        ("POST", "revoke", _revoke),
+        ("GET", "throttle", _read_throttle),
+        ("POST", "throttle", _set_throttle),
+        ("DELETE", "throttle", _clear_throttle),
     ]
     return [Operation(own, method, PREFIX + path, handler, ANY_CALLER) for method, path, handler in routes]
 
 
 async def _list_faults(call: Call) -> Response:
-    return JSONResponse({"value": [_rendered(rule) for rule in call.cloud.faults.rules]})
+    return JSONResponse({"value": [rule.rendered() for rule in call.cloud.faults.rules]})
 
 
 async def _add_fault(call: Call) -> Response:
-    try:
-        rule = call.cloud.faults.add(await call.json())
-    except InvalidRule as error:
-        raise bad_request("InvalidRule", str(error)) from None
-    return JSONResponse(_rendered(rule), 201)
+    rule = _checked(call.cloud.faults.add, await call.json())
+    return JSONResponse(rule.rendered(), 201)
 
 
 async def _clear_faults(call: Call) -> Response:
@@ -54,5 +69,73 @@ async def _read_ledger(call: Call) -> Response:
     return JSONResponse({"value": [asdict(row) for row in call.cloud.ledger.effects(int(since), kind)]})
 
 
-def _rendered(rule: Rule) -> dict[str, Any]:
-    return {"id": rule.id, **rule.document, "seen": rule.seen, "struck": rule.struck}
+async def _list_timelines(call: Call) -> Response:
+    return JSONResponse({"value": call.cloud.port(Timelines).listed()})
+
+
+async def _add_timeline(call: Call) -> Response:
+    return JSONResponse(_checked(call.cloud.port(Timelines).add, await call.json()), 201)
+
+
+async def _clear_timelines(call: Call) -> Response:
+    call.cloud.port(Timelines).clear()
+    return Response(status_code=204)
+
+
+async def _read_clock(call: Call) -> Response:
+    return JSONResponse(clock_state(call.cloud.clock))
+
+
+async def _set_clock(call: Call) -> Response:
+    document = await call.json()
+    _checked(lambda given: set_clock(call.cloud.clock, given), document)
+    call.cloud.agenda.catch_up()
+    return JSONResponse(clock_state(call.cloud.clock))
+
+
+async def _read_throttle(call: Call) -> Response:
+    return JSONResponse(call.cloud.throttle.rendered())
+
+
+async def _set_throttle(call: Call) -> Response:
+    _checked(call.cloud.throttle.set, await call.json())
+    return JSONResponse(call.cloud.throttle.rendered())
+
+
+async def _clear_throttle(call: Call) -> Response:
+    call.cloud.throttle.clear()
+    return Response(status_code=204)
+
+
+async def _read_lags(call: Call) -> Response:
+    return JSONResponse(asdict(call.cloud.lags.settings))
+
+
+async def _set_lags(call: Call) -> Response:
+    _checked(call.cloud.lags.set, await call.json())
+    return await _read_lags(call)
+
+
+async def _clear_lags(call: Call) -> Response:
+    call.cloud.lags.clear()
+    return Response(status_code=204)
+
+
+async def _revoke(call: Call) -> Response:
+    object_id = _checked(_object_id, await call.json())
+    if not call.cloud.port(Directory).principal_exists(object_id):
+        raise bad_request("InvalidRule", f"object_id must be that of a principal, not {object_id!r}")
+    call.cloud.entra.revoke(object_id, call.cloud.clock.time_of("entra"))
+    return Response(status_code=204)
+
+
+def _object_id(document: Mapping[str, Any]) -> str:
+    checks.only(document, "the revocation", {"object_id"})
+    return checks.text(document, "", "object_id").lower()
+
+
+def _checked(take: Callable[[Mapping[str, Any]], T], document: Mapping[str, Any]) -> T:
+    try:
+        return take(document)
+    except InvalidRule as error:
+        raise bad_request("InvalidRule", str(error)) from None

@@ -100,7 +100,7 @@ def _check_federated(cloud: Cloud, identity: Identity, assertion: Assertion) -> 
     _check_times(cloud, assertion)
     try:
         if assertion.claim("iss") == cloud.entra.url:
-            cloud.entra.verify(assertion.token, cloud.clock.time())
+            cloud.entra.verify(assertion.token, cloud.clock.time_of("entra"))
         else:
             cloud.port(AssertionIssuers).verify(assertion.token)
     except InvalidToken:
@@ -109,10 +109,11 @@ def _check_federated(cloud: Cloud, identity: Identity, assertion: Assertion) -> 
 
 def _match(cloud: Cloud, identity: Identity, assertion: Assertion) -> FederatedCredential:
     """The federated credential that trusts this assertion: issuer, then subject, then audience."""
-    if not identity.federated:
+    held = _known(cloud, identity)
+    if not held:
         raise errors.no_federated_credential(identity.client_id, identity.name)
     issuer, subject = assertion.claim("iss"), assertion.claim("sub")
-    of_issuer = [c for c in identity.federated if c.issuer == issuer]
+    of_issuer = [c for c in held if c.issuer == issuer]
     if not of_issuer:
         raise errors.no_matching_credential(700211, "issuer", issuer)
     of_subject = [c for c in of_issuer if c.subject == subject]
@@ -126,6 +127,11 @@ def _match(cloud: Cloud, identity: Identity, assertion: Assertion) -> FederatedC
     raise errors.no_matching_credential(700212, "audience", ", ".join(assertion.audiences))
 
 
+def _known(cloud: Cloud, identity: Identity) -> list[FederatedCredential]:
+    replica = cloud.lags.replica()
+    return [c for c in identity.federated if cloud.lags.knows(replica, c.id, c.usable_from, c.lag)]
+
+
 def _may_be_subject(cloud: Cloud, issuer: str, subject: str) -> bool:
     """Of Entra's own tokens, only a managed identity's may be exchanged (identity.md 0, fact 6)."""
     if issuer != cloud.entra.url:
@@ -135,7 +141,11 @@ def _may_be_subject(cloud: Cloud, issuer: str, subject: str) -> bool:
 
 
 def _check_times(cloud: Cloud, assertion: Assertion) -> None:
-    now, start, end = cloud.clock.time(), assertion.moment("nbf", 0.0), assertion.moment("exp", -1.0)
+    now, start, end = (
+        cloud.clock.time_of("entra"),
+        assertion.moment("nbf", 0.0),
+        assertion.moment("exp", -1.0),
+    )
     if not start - _SKEW <= now < end:
         raise errors.assertion_expired(now, start, end)
 

@@ -17,18 +17,13 @@ from azure_sandbox.services.entra import resources
 from azure_sandbox.services.entra.records import IdentityRecords
 from azure_sandbox.services.entra.tokens import access_claims
 
-#: Seconds before a new password works everywhere. Entra promises nothing; 4-18 s were observed
-#: (microsoft-graph-docs-contrib#1921), shortened here so that a demo stays brisk.
-PASSWORD_DELAY = 3.0
-
 
 class EntraDirectory:
     """Implements the ports ``Directory`` and ``Registry``."""
 
-    def __init__(self, cloud: Cloud, password_delay: float = PASSWORD_DELAY) -> None:
+    def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._records = IdentityRecords(cloud.store)
-        self._password_delay = password_delay
 
     # -- Registry
 
@@ -51,9 +46,10 @@ class EntraDirectory:
         # The shape of Entra's own: 40 characters, the 4th to 6th "8Q~".
         text = f"{secrets.token_urlsafe(2)[:3]}8Q~{secrets.token_urlsafe(30)[:34]}"
         salt = secrets.token_hex(8)
-        usable_from = self._cloud.clock.time() + (0.0 if at_once else self._password_delay)
+        lag = 0.0 if at_once else self._cloud.lags.settings.app_password
+        usable_from, digest = self._cloud.clock.time() + lag, _digest(salt, text)
         password = Password(
-            str(uuid.uuid4()), display_name, start, end, usable_from, text[:3], salt, _digest(salt, text)
+            str(uuid.uuid4()), display_name, start, end, usable_from, text[:3], salt, digest, lag
         )
         self.save(replace(identity, passwords=(*identity.passwords, password)))
         self._record(identity, password, "added")

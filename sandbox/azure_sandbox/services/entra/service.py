@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azure_sandbox.kernel.cloud import Cloud
-from azure_sandbox.kernel.identity import Identity
+from azure_sandbox.kernel.identity import Identity, Password
 from azure_sandbox.services.entra import assertions, errors, resources
 from azure_sandbox.services.entra.directory import EntraDirectory, matches
 
@@ -84,15 +84,19 @@ class TokenService:
         raise errors.no_credential()
 
     def _check_secret(self, identity: Identity, text: str) -> None:
-        now = self._cloud.clock.time()
+        now = self._cloud.clock.time_of("entra")
         found = next((p for p in identity.passwords if matches(p, text)), None)
-        if found is None or now < max(found.usable_from, found.start):
+        if found is None or now < found.start or not self._is_known(found):
             raise errors.wrong_secret(identity.client_id)
         if found.end <= now:
             raise errors.expired_secret(identity.client_id)
 
+    def _is_known(self, password: Password) -> bool:
+        lags = self._cloud.lags
+        return lags.knows(lags.replica(), password.key_id, password.usable_from, password.lag)
+
     def _issue(self, identity: Identity, resource: str, proof: str) -> Granted:
-        issued = self._cloud.clock.time()
+        issued = self._cloud.clock.time_of("entra")
         token, expires = self._directory.sign(identity, resource, APPLICATION_LIFETIME, proof)
         return Granted(token, resource, issued, expires)
 

@@ -19,7 +19,8 @@ from azure_sandbox.services.entra.resources import EXCHANGE_AUDIENCE, GRAPH, sam
 def access_claims(
     cloud: Cloud, identity: Identity, resource: str, lifetime: float, proof: str
 ) -> dict[str, Any]:
-    now = int(cloud.clock.time())
+    now = cloud.entra.issue_time(identity.principal_id, cloud.clock.time_of("entra"))
+    lifetime = cloud.lags.settings.token_lifetime or lifetime
     common = {
         "aud": resource,
         "iat": now,

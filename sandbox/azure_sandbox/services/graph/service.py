@@ -110,7 +110,10 @@ class Graph:
         self._registry.save(replace(principal, enabled=enabled))
 
     def add_federated(self, application: Identity, body: Body) -> FederatedCredential:
-        credential = _federated(str(uuid.uuid4()), body)
+        lag = self._cloud.lags.settings.federated_credential
+        credential = replace(
+            _federated(str(uuid.uuid4()), body), usable_from=self._cloud.clock.time() + lag, lag=lag
+        )
         if any(held.name.lower() == credential.name.lower() for held in application.federated):
             raise _conflict(f"FederatedIdentityCredential with name {credential.name} already exists.")
         return self._put_federated(application, credential)
@@ -124,7 +127,8 @@ class Graph:
             "audiences": list(held.audiences),
             "description": held.description,
         }
-        return self._put_federated(application, _federated(held.id, {**current, **body, "name": held.name}))
+        changed = _federated(held.id, {**current, **body, "name": held.name})
+        return self._put_federated(application, replace(changed, usable_from=held.usable_from, lag=held.lag))
 
     def remove_federated(self, application: Identity, identifier: str) -> None:
         held = self.federated(application, identifier)

@@ -40,16 +40,23 @@ class JobEffects:
             "job", "cancel-requested", self._id(run), before={"status": was}, after={"status": run.status}
         )
 
-    def started(self, run: Run) -> None:
-        self._ledger.record("job", "started", self._id(run), after={"status": run.status}, by=PLATFORM)
+    def started(self, run: Run, at: float | None = None) -> None:
+        """:param at: when it was due, where that is not now"""
+        after = {"status": run.status}
+        self._ledger.record("job", "started", self._id(run), after=after, by=PLATFORM, at=at)
 
-    def ended(self, run: Run, was: str) -> None:
-        self._ledger.record(
-            "job", "ended", self._id(run), before={"status": was}, after={"status": run.status}, by=PLATFORM
-        )
+    def ended(self, run: Run, was: str, at: float | None = None) -> None:
+        """:param at: when it was due, where that is not now"""
+        before, after = {"status": was}, {"status": run.status}
+        self._ledger.record("job", "ended", self._id(run), before=before, after=after, by=PLATFORM, at=at)
 
     def deleted(self, run: Run) -> None:
         self._ledger.record("job", "deleted", self._id(run), before={"status": run.status})
+
+    def vanished(self, run: Run, at: float) -> None:
+        """Deleted by nobody's request."""
+        before = {"status": run.status}
+        self._ledger.record("job", "deleted", self._id(run), before=before, by=PLATFORM, at=at)
 
     def _id(self, run: Run) -> str:
         scope = self._scopes.get(run.workspace)

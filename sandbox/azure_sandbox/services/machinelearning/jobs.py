@@ -22,6 +22,7 @@ from azure_sandbox.services.machinelearning.effects import JobEffects, changeabl
 from azure_sandbox.services.machinelearning.identities import RunIdentities
 from azure_sandbox.services.machinelearning.records import Json, Run, Workspace, run_not_found, user_error
 from azure_sandbox.services.machinelearning.runs import Runs
+from azure_sandbox.services.machinelearning.scripted import ScriptedJobs
 
 PAGE = 50
 
@@ -29,7 +30,8 @@ PAGE = 50
 class Jobs:
     """Jobs of all workspaces of one cloud.
 
-    :param enqueue: hands a new run to the runner
+    :param scripted: lives the jobs that follow a timeline
+    :param enqueue: hands any other new run to the runner
     :param stop: tells the runner to end a run
     """
 
@@ -40,6 +42,7 @@ class Jobs:
         assets: Assets,
         identities: RunIdentities,
         effects: JobEffects,
+        scripted: ScriptedJobs,
         enqueue: Callable[[Run], None],
         stop: Callable[[Run], None],
     ) -> None:
@@ -48,6 +51,7 @@ class Jobs:
         self._assets = assets
         self._identities = identities
         self._effects = effects
+        self._scripted = scripted
         self._enqueue = enqueue
         self._stop = stop
         self._operations = cloud.store.collection("machinelearning.operation")
@@ -65,10 +69,16 @@ class Jobs:
             return self._update(existing, body), False
         self._check_references(workspace, body)
         run = self._new(workspace, name, body, caller)
-        self._runs.insert(run)
-        self._effects.created(run)
-        self._enqueue(run)
-        return run, True
+        timeline = self._scripted.claim(run)
+        with self._cloud.store.transaction():
+            self._runs.insert(run)
+            self._effects.created(run)
+            if timeline is not None:
+                self._scripted.begin(run, timeline)
+        if timeline is None:
+            self._enqueue(run)
+            return run, True
+        return self._runs.get(workspace.guid, name) or run, True
 
     def get(self, workspace: Workspace, name: str) -> Run:
         """:raises AzureError: 404"""
@@ -80,11 +90,13 @@ class Jobs:
     def page(self, workspace: Workspace, query: Mapping[str, str]) -> tuple[list[Run], str | None]:
         """One page of the ARM list, newest first, and the token of the next one."""
         below = _from_token(query.get("$skip"))
+        lag, replica = self._cloud.lags.settings.list_by_property, self._cloud.lags.replica()
         found: list[Run] = []
         for run in self._runs.newest(workspace.guid, below):
             if len(found) == PAGE:
                 return found, _token(found[-1])
-            if run.kind == "job" and _listed(run, query):
+            late = lag and not self._cloud.lags.knows(replica, run.name, run.created + lag, lag)
+            if run.kind == "job" and not late and _listed(run, query):
                 found.append(run)
         return found, None
 
@@ -93,6 +105,8 @@ class Jobs:
         run = self.get(workspace, name)
         if run.over:
             return None
+        if self._scripted.cancel(run):
+            return self._operation(run)
         if run.status != "CancelRequested":
             was, run.status = run.status, "CancelRequested"
             self._runs.save(run)
@@ -110,6 +124,7 @@ class Jobs:
             raise user_error(f"Job {name} is {run.status}: only a job that has ended can be deleted.")
         operation = self._operation(run)
         self._runs.delete(run)
+        self._scripted.forget(run)
         self._effects.deleted(run)
         return operation
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from azure_sandbox.kernel.cloud import Cloud
-from azure_sandbox.kernel.ports import Lake
+from azure_sandbox.kernel.ports import Lake, Timelines
 from azure_sandbox.services.machinelearning.assets import Assets
 from azure_sandbox.services.machinelearning.effects import JobEffects
 from azure_sandbox.services.machinelearning.identities import RunIdentities
@@ -12,6 +12,7 @@ from azure_sandbox.services.machinelearning.jobs import Jobs
 from azure_sandbox.services.machinelearning.records import Run, Workspace
 from azure_sandbox.services.machinelearning.runner.supervisor import Supervisor
 from azure_sandbox.services.machinelearning.runs import Runs
+from azure_sandbox.services.machinelearning.scripted import ScriptedJobs
 from azure_sandbox.services.machinelearning.tracking import Tracking
 from azure_sandbox.services.machinelearning.workspaces import Workspaces
 
@@ -29,13 +30,18 @@ class MachineLearning:
         self.effects = JobEffects(cloud, self.workspaces)
         self.assets = Assets(cloud, self.runs)
         self.tracking = Tracking(cloud, self.runs, self.effects)
-        self.supervisor = Supervisor(cloud, self.workspaces, self.assets, self.runs, self.effects)
+        self.scripted = ScriptedJobs(cloud, self.workspaces, self.runs, self.effects)
+        cloud.provide(Timelines, self.scripted)
+        self.supervisor = Supervisor(
+            cloud, self.workspaces, self.assets, self.runs, self.effects, self.scripted.owns
+        )
         self.jobs = Jobs(
             cloud,
             self.runs,
             self.assets,
             RunIdentities(cloud, self.workspaces),
             self.effects,
+            self.scripted,
             self.supervisor.enqueue,
             self.supervisor.stop_run,
         )

@@ -49,6 +49,7 @@ class Catalog:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         store.migrate(_SCHEMA)
+        self._store = store
         self._sql = store.connection
         self._clock = clock
         self._last_tick = 0
@@ -77,13 +78,8 @@ class Catalog:
     @contextmanager
     def atomic(self) -> Iterator[None]:
         """All or nothing. Must not be held across an ``await``."""
-        self._sql.execute("BEGIN IMMEDIATE")
-        try:
+        with self._store.transaction():
             yield
-        except BaseException:
-            self._sql.execute("ROLLBACK")
-            raise
-        self._sql.execute("COMMIT")
 
     def etag(self) -> str:
         """A new ETag without quotes, greater than every one before it, also across restarts."""

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from azure_sandbox.kernel.clock import COMPONENTS
 from azure_sandbox.kernel.cloud import stable_guid
 from azure_sandbox.testing import Sandbox, serving
 
@@ -83,6 +84,39 @@ class Cloud:
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
+    def timeline(self, match: dict[str, Any], *states: tuple[float, str | None], **more: Any) -> None:
+        """States as pairs of seconds and status; None is gone."""
+        timeline = {"match": match, "states": [self.state(*state) for state in states], **more}
+        answer = self.sandbox.control("POST", "/timelines", json=timeline)
+        assert answer.status_code == 201, answer.text
+
+    @staticmethod
+    def state(after: float, status: str | None) -> dict[str, Any]:
+        return {"after": after, **({"status": status} if status else {"gone": True})}
+
+    def lags(self, **lags: float) -> None:
+        answer = self.sandbox.control("POST", "/lags", json=lags)
+        assert answer.status_code == 200, answer.text
+
+    def login(self, name: str, secret: str) -> httpx.Response:
+        """A token request with a client secret."""
+        url = f"https://login.microsoftonline.com/{self.sandbox.cloud.tenant_id}/oauth2/v2.0/token"
+        form = {"grant_type": "client_credentials", "client_id": stable_guid("application", name)}
+        scope = "https://management.azure.com/.default"
+        return self.sandbox.http.post(url, data={**form, "client_secret": secret, "scope": scope})
+
+    def secret(self) -> str:
+        """The latest client secret of the application ``rotated``."""
+        return str(self.vault("GET", "/secrets/seeded").json()["value"])
+
+    def clock(self, **change: Any) -> dict[str, Any]:
+        answer = self.sandbox.control("POST", "/clock", json=change)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def status(self, name: str) -> str:
+        return str(self.arm("GET", f"./jobs/{name}").json()["properties"]["status"])
+
     def ledger(self, **query: Any) -> list[dict[str, Any]]:
         return list(self.sandbox.control("GET", "/ledger", params=query).json()["value"])
 
@@ -106,4 +140,13 @@ def _module_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def cloud(_module_cloud: Cloud) -> Iterator[Cloud]:
     """The module's cloud, in good health before and after each test."""
     yield _module_cloud
-    _module_cloud.sandbox.control("DELETE", "/faults")
+    for path in ("/faults", "/timelines", "/throttle", "/lags"):
+        _module_cloud.sandbox.control("DELETE", path)
+    _module_cloud.clock(freeze=False, skew=dict.fromkeys(COMPONENTS, 0))
+
+
+@pytest.fixture
+def frozen(cloud: Cloud) -> Cloud:
+    """The module's cloud, whose clock moves only when told to."""
+    cloud.clock(freeze=True)
+    return cloud

@@ -73,7 +73,8 @@ class _Routes:
 
     async def patch(self, call: Call, workspace: Workspace) -> Response:
         """Tags and properties are merged; a null tag is removed. Only MLflow's own runs take a status."""
-        run, change = self._run(call, workspace), await call.json()
+        change = await call.json()
+        run = self._run(call, workspace)
         may_write(call.caller, run)
         for field in ("tags", "properties"):
             if not isinstance(change.get(field) or {}, dict):
@@ -140,7 +141,8 @@ class _Routes:
 
     async def reserve(self, call: Call, workspace: Workspace) -> Response:
         """Upload addresses for artifacts that are about to be written."""
-        run, request = self._run(call, workspace), await call.json()
+        request = await call.json()
+        run = self._run(call, workspace)
         may_write(call.caller, run)
         entries = request.get("paths")
         if not isinstance(entries, list) or not all(_is_path(entry) for entry in entries):

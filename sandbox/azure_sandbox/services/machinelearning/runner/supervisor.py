@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
@@ -36,10 +37,19 @@ _Key = tuple[str, str]
 
 
 class Supervisor:
-    """Runs jobs, two at a time unless AZURE_SANDBOX_JOBS says otherwise."""
+    """Runs jobs, two at a time unless AZURE_SANDBOX_JOBS says otherwise.
+
+    :param is_scripted: whether a job follows a timeline, and so is nothing to run
+    """
 
     def __init__(
-        self, cloud: Cloud, workspaces: Workspaces, assets: Assets, runs: Runs, effects: JobEffects
+        self,
+        cloud: Cloud,
+        workspaces: Workspaces,
+        assets: Assets,
+        runs: Runs,
+        effects: JobEffects,
+        is_scripted: Callable[[Run], bool],
     ) -> None:
         self.secrets = JobSecrets()
         self._cloud = cloud
@@ -47,12 +57,15 @@ class Supervisor:
         self._assets = assets
         self._runs = runs
         self._effects = effects
+        self._is_scripted = is_scripted
         self._slots = asyncio.Semaphore(int(os.environ.get("AZURE_SANDBOX_JOBS") or 2))
         self._tasks: dict[_Key, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Settle what an earlier sandbox left behind."""
         for run in self._runs.unfinished():
+            if self._is_scripted(run):
+                continue
             if run.process_id:
                 end_orphan(run.process_id, f"AZUREML_RUN_ID={run.name}")
             if run.status == "CancelRequested":
