@@ -7,10 +7,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from tests.bench import demo_time, parse_cost, sandbox_load
+from tests.bench import demo_time, parse_cost, sandbox_load, submit_cost
 from tests.bench.figure import Figure
 
-BENCHES = {"parse": parse_cost.figures, "sandbox": sandbox_load.figures, "demo": demo_time.figures}
+BENCHES = {
+    "parse": parse_cost.figures,
+    "sandbox": sandbox_load.figures,
+    "submit": submit_cost.figures,
+    "demo": demo_time.figures,
+}
 
 
 def measured(names: list[str]) -> Iterator[Figure]:

@@ -22,7 +22,6 @@ ARM = "management.azure.com"
 SEED = Path(__file__).parent / "seed.yaml"
 WRITERS = 8
 USER_AGENT = "bench"
-ENVIRONMENT = "bench"
 IMAGE = {"image": "mcr.microsoft.com/azureml/openmpi5.0-ubuntu24.04"}
 
 
@@ -53,11 +52,27 @@ class Azure:
 
     def create_jobs(self, names: Sequence[str], **properties: Any) -> None:
         """Submit jobs as the bystander, several at the same time; what becomes of them says a timeline."""
-        environment = f"/environments/{ENVIRONMENT}/versions/1"
-        self._send([self._request("PUT", environment, {"properties": IMAGE})])
-        job = {"jobType": "Command", "command": "true", "environmentId": self.workspace + environment}
+        job = {"jobType": "Command", "command": "true", "environmentId": self.register_environment()}
         body = {"properties": {**job, "experimentName": "bench", **properties}}
         self._send([self._request("PUT", f"/jobs/{name}", body) for name in names])
+
+    def script(self, experiment: str, states: list[dict[str, Any]], **more: Any) -> None:
+        """What becomes of the jobs of an experiment from now on; empty is any that no other script wants."""
+        match = {"experiment": f"^{experiment}$"} if experiment else {}
+        self.control("POST", "timelines", {"match": match, "states": states, **more})
+
+    def register_environment(self) -> str:
+        """An environment that is there before anybody submits; its ARM id."""
+        return self._register("/environments/bench/versions/1", IMAGE)
+
+    def register_code(self) -> str:
+        """Code that is there; its ARM id."""
+        where = "https://benchstore.blob.core.windows.net/code/main"
+        return self._register("/codes/bench/versions/1", {"codeUri": where})
+
+    def _register(self, path: str, properties: dict[str, str]) -> str:
+        self._send([self._request("PUT", path, {"properties": properties})])
+        return self.workspace + path
 
     def cancel(self, names: Sequence[str]) -> None:
         """Ask for the end of jobs; what becomes of them stands in their timeline."""
