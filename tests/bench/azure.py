@@ -50,10 +50,15 @@ class Azure:
         }
         return {"conn_type": "azureml", "extra": extra}
 
-    def create_jobs(self, names: Sequence[str], **properties: Any) -> None:
+    @property
+    def connection_variable(self) -> dict[str, str]:
+        """The same connection, in the environment."""
+        return {"AIRFLOW_CONN_AZUREML_BENCH": json.dumps(self.connection)}
+
+    def create_jobs(self, names: Sequence[str], experiment: str, **properties: Any) -> None:
         """Submit jobs as the bystander, several at the same time; what becomes of them says a timeline."""
         job = {"jobType": "Command", "command": "true", "environmentId": self.register_environment()}
-        body = {"properties": {**job, "experimentName": "bench", **properties}}
+        body = {"properties": {**job, "experimentName": experiment, **properties}}
         self._send([self._request("PUT", f"/jobs/{name}", body) for name in names])
 
     def script(self, experiment: str, states: list[dict[str, Any]], **more: Any) -> None:

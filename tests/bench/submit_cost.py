@@ -109,10 +109,10 @@ def _definitions(folder: Path, cloud: Azure) -> dict[str, str]:
 
 def _ours(cloud: Azure, definitions: Mapping[str, str]) -> dict[str, str]:
     return {
+        **cloud.connection_variable,
         "AIRFLOW_HOME": str(Path(definitions["ours"]).parent / "airflow"),
         "AIRFLOW__AZUREML__DEPLOYMENT_ID": "bench",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_CONN_AZUREML_BENCH": json.dumps(cloud.connection),
         "BENCH_GIVEN": json.dumps(
             {"times": TIMES, "pause": 2 * FAILS, "local": definitions["ours"], **definitions}
         ),
