@@ -7,13 +7,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from tests.bench import demo_time, parse_cost, sandbox_load, submit_cost
+from tests.bench import demo_time, parse_cost, sandbox_load, submit_cost, triggerer
 from tests.bench.figure import Figure
 
 BENCHES = {
     "parse": parse_cost.figures,
     "sandbox": sandbox_load.figures,
     "submit": submit_cost.figures,
+    "triggerer": triggerer.figures,
     "demo": demo_time.figures,
 }
 
