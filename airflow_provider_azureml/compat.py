@@ -6,8 +6,10 @@ Cheap to import at DAG parse: only base classes and exceptions are loaded here, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -54,12 +56,17 @@ __all__ = [
     "Context",
     "TaskDeferred",
     "TaskSight",
+    "TaskState",
     "TriggerEvent",
     "aget_connection",
+    "database_address",
     "leave_in_task_store",
     "mask_secret",
     "task_seen",
+    "task_states",
+    "task_states_from_database",
     "task_store_value",
+    "use_database",
     "xcom_value",
 ]
 
@@ -119,6 +126,18 @@ def configured(section: str, key: str) -> str:
     return str(conf.get(section, key, fallback="") or "").strip()
 
 
+def running_task() -> Any:
+    """The task instance that this process executes just now; None outside of a task."""
+    try:
+        from airflow.sdk import get_current_context
+    except ImportError:
+        from airflow.operators.python import get_current_context
+    try:
+        return get_current_context()["ti"]
+    except (RuntimeError, AirflowException, KeyError):
+        return None
+
+
 @dataclass(frozen=True)
 class TaskSight:
     """What a triggerer sees of a task instance: its state, None for none, and its try where Airflow says."""
@@ -163,6 +182,86 @@ def _task_in_database(ti: Any) -> TaskSight:
         key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
         found = session.query(TaskInstance).filter_by(**key).one_or_none()
         return TaskSight(None) if found is None else TaskSight(found.state, found.try_number)
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """What Airflow says about a task instance: its state, empty before it has one, and when it ended."""
+
+    state: str
+    ended: datetime | None = None
+
+
+States = dict[tuple[str, int], TaskState]
+"""(run id, map index) -> state, of one task; an instance that does not exist (any more) is left out."""
+
+
+def task_states(dag_id: str, task_id: str, run_ids: Sequence[str]) -> States:
+    """The states of one task in some runs, asked inside a task; raises ServiceError `NoTaskState`.
+
+    Airflow 3 answers the same for a run, a task or a DAG that it does not know: it leaves them out.
+    """
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    except ImportError:
+        return task_states_from_database(dag_id, task_id, run_ids)
+    try:  # one task at a time: beside task `a_1`, the answer `a_1` could be instance 1 of task `a`
+        found = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=list(run_ids))
+    except _lookup_errors() as error:
+        raise _no_task_state(dag_id, error) from error
+    return {
+        (run_id, -1 if key == task_id else int(key[len(task_id) + 1 :])): TaskState(_word(state))
+        for run_id, states in found.items()
+        for key, state in states.items()
+    }
+
+
+def task_states_from_database(dag_id: str, task_id: str, run_ids: Sequence[str]) -> States:
+    """The same from the metadata database, for a command line and Airflow 2.11.
+
+    Raises ServiceError `NoTaskState` for a DAG that this database does not know, too: it may be the
+    database of another Airflow, in which all of our task instances are missing.
+    """
+    from airflow.models.dag import DagModel
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with create_session() as session:
+            if session.get(DagModel, dag_id) is None:
+                raise ServiceError(0, "NoTaskState", f"this Airflow does not know DAG '{dag_id}'")
+            query = session.query(TaskInstance.run_id, TaskInstance.map_index, TaskInstance.state)
+            query = query.add_columns(TaskInstance.end_date).filter_by(dag_id=dag_id, task_id=task_id)
+            rows = query.filter(TaskInstance.run_id.in_(run_ids)).all()
+    except SQLAlchemyError as error:
+        raise _no_task_state(dag_id, error) from error
+    return {(run_id, index): TaskState(_word(state), ended) for run_id, index, state, ended in rows}
+
+
+def use_database() -> None:
+    """Say that this process is a command line beside the metadata database: connections are there, too.
+
+    Airflow 3's own `airflow connections` says it in the same way; 2.11 always looks there.
+    """
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+
+
+def database_address() -> str:
+    """Which metadata database this process has, for a person; without user and password."""
+    from airflow import settings
+
+    url = settings.engine.url
+    return f"{url.get_backend_name()}://{url.host or ''}/{url.database or ''}"
+
+
+def _word(state: Any) -> str:
+    return "" if state is None else str(getattr(state, "value", state))
+
+
+def _no_task_state(dag_id: str, error: Exception) -> ServiceError:
+    problem = f"Airflow did not say how the tasks of DAG '{dag_id}' are ({type(error).__name__}: {error})"
+    return ServiceError(0, "NoTaskState", problem)
 
 
 def task_store_value(context: Mapping[str, Any], key: str) -> Any:

@@ -52,6 +52,11 @@ class Cloud:
         """Scope of Azure ML's own data plane."""
         return f"{self.ml_audience}/.default"
 
+    @property
+    def vault_scope(self) -> str:
+        """Scope of Key Vault."""
+        return f"https://{self.vault_suffix}/.default"
+
     def trusts(self, url: str) -> bool:
         """Whether a bearer token may go to this address: https, and a host of this cloud."""
         parts = urlsplit(url)

@@ -19,6 +19,8 @@ DEPLOYMENT = "airflow.deployment"
 `airflow.task_id` and `airflow.map_index`."""
 DETACHED = "airflow.detached"
 """Property of a job that may outlive its task: `true`."""
+LOG_PLACE = "airflow.log"
+"""Tag of a run: `<try>:<bytes>`, how much of its log which try has shown (docs/decisions/0008)."""
 _SLUG_LENGTH = 80
 _HASH_LENGTH = 20
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_]+")

@@ -12,7 +12,7 @@ INTEGRATION = "Azure Machine Learning"
 HOOK = f"{PACKAGE}.hooks.azureml.AzureMLHook"
 MODULES = {
     "hooks": ("azureml", "keyvault", "lake"),
-    "operators": ("job", "model", "rotation"),
+    "operators": ("job", "model", "reaper", "rotation"),
     "sensors": ("asset", "compute", "job"),
     "triggers": ("asset", "child", "compute", "job", "moment"),
 }
@@ -36,6 +36,7 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_connection_type()],
         "extra-links": [f"{PACKAGE}.links.AzureMLStudioLink"],
         "config": {"azureml": _config()},
+        "cli": [f"{PACKAGE}.cli.airflow_group.get_commands"],
     }
 
 
@@ -75,6 +76,24 @@ def _config() -> dict[str, Any]:
                 "type": "string",
                 "example": "prod",
                 "default": "",
-            }
+            },
+            "audit": {
+                "description": "What happens when a request that changes something in Azure, or reveals a "
+                "secret, cannot be written to the audit log first. required: it is not sent, and the task "
+                "fails (a retry may succeed); a cancel is always sent. best_effort: it is sent, and the task's "
+                "log says that a record is missing. off: nothing is recorded.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "best_effort",
+                "default": "required",
+            },
+            "audit_path": {
+                "description": "Folder of the audit log, on a disk that outlives the process (in a pod: a "
+                "volume). Empty: the folder azureml-audit in [logging] base_log_folder.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "/var/log/airflow/azureml-audit",
+                "default": "",
+            },
         },
     }

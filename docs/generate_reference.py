@@ -12,12 +12,16 @@ import re
 from pathlib import Path
 
 from airflow_provider_azureml import connection
+from airflow_provider_azureml.cli.command import Command
+from airflow_provider_azureml.cli.commands import COMMANDS
+from airflow_provider_azureml.provider_info import get_provider_info
 
 HERE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate_reference.py; do not edit. -->\n\n"
 OPERATORS = {
     "operators.job": "AzureMLRunJobOperator",
     "operators.model": "AzureMLRegisterModelOperator",
+    "operators.reaper": "AzureMLReaperOperator",
     "operators.rotation": "AzureMLRotateSecretOperator",
     "sensors.job": "AzureMLJobSensor AzureMLChildJobSensor",
     "sensors.compute": "AzureMLComputeSensor",
@@ -27,7 +31,45 @@ OPERATORS = {
 
 def pages() -> dict[str, str]:
     """File name -> content."""
-    return {"connection.md": _connection(), "operators.md": _operators()}
+    return {
+        "command-line.md": _command_line(),
+        "configuration.md": _configuration(),
+        "connection.md": _connection(),
+        "operators.md": _operators(),
+    }
+
+
+def _command_line() -> str:
+    head = (
+        f"# The command line\n\n{NOTE}`airflow-azureml` comes with the package; from Airflow 3.2 on, `airflow azureml` "
+        "is the same. Both read the same\n`airflow.cfg` and environment as Airflow.\n\n"
+    )
+    return head + "\n".join(_command(command) for command in COMMANDS)
+
+
+def _command(command: Command) -> str:
+    rows = [f"| `{', '.join(argument.flags)}` | {argument.help} |" for argument in command.arguments]
+    table = "| argument | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"
+    prose = command.description or command.help
+    return (
+        f"## airflow-azureml {' '.join(command.words)}\n{command.help}.\n\n{prose}\n\n{table if rows else ''}"
+    )
+
+
+def _shown(default: str) -> str:
+    return f"`{default}`" if default else ""
+
+
+def _configuration() -> str:
+    rows = [
+        f"| `{name}` | `AIRFLOW__AZUREML__{name.upper()}` | {_shown(option['default'])} | {option['description']} |"
+        for name, option in get_provider_info()["config"]["azureml"]["options"].items()
+    ]
+    head = (
+        f"# Settings\n\n{NOTE}In `airflow.cfg`, section `[azureml]`, or in the environment of every Airflow process.\n\n"
+        "| setting | environment variable | default | meaning |\n|---|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
 
 
 def _connection() -> str:

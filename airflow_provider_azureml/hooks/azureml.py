@@ -5,23 +5,27 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_azureml import connection
 from airflow_provider_azureml.access.diagnose import diagnose
+from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
 from airflow_provider_azureml.connection import Settings
-from airflow_provider_azureml.errors import AzureMLError
+from airflow_provider_azureml.errors import AzureMLError, ServiceError
+from airflow_provider_azureml.hooks.recording import LastAnswer, recorder_for
 from airflow_provider_azureml.hooks.session import Session, shared_session, workspace_of
 from airflow_provider_azureml.identity import resolver
 from airflow_provider_azureml.identity.claims import Identity
 from airflow_provider_azureml.rest import workspace as workspace_flows
 from airflow_provider_azureml.rest.azure_error import translate
 from airflow_provider_azureml.rest.driver import Driver
-from airflow_provider_azureml.rest.flow import Flow
+from airflow_provider_azureml.rest.flow import Flow, Request
+from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.rest.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ class AzureMLHook(BaseHook):
 
     :param azureml_conn_id: the connection.
     :param correlation_id: one GUID per task try; Azure's activity log shows it.
+    :param task_instance: on whose behalf, where it is not the task that this process runs: in a trigger.
     """
 
     conn_name_attr = "azureml_conn_id"
@@ -43,10 +48,17 @@ class AzureMLHook(BaseHook):
     conn_type = connection.CONN_TYPE
     hook_name = "Azure Machine Learning"
 
-    def __init__(self, azureml_conn_id: str = default_conn_name, correlation_id: str = "") -> None:
+    def __init__(
+        self,
+        azureml_conn_id: str = default_conn_name,
+        correlation_id: str = "",
+        task_instance: Any = None,
+    ) -> None:
         super().__init__()
         self.azureml_conn_id = azureml_conn_id
         self.correlation_id = correlation_id
+        self.task_instance = task_instance
+        self._recorders: dict[Settings, Recorder | None] = {}
 
     @cached_property
     def settings(self) -> Settings:
@@ -68,14 +80,78 @@ class AzureMLHook(BaseHook):
     @cached_property
     def driver(self) -> Driver:
         """What runs flows; its connections close with the hook."""
+        driver = self.new_driver()
+        weakref.finalize(self, driver.close)
+        return driver
+
+    def new_driver(self, tell: Tell | None = None, **options: Any) -> Driver:
+        """Another driver as the same identity, recorded like every other; the caller closes it.
+
+        :param tell: is given the lines about what is recorded, where they may not be logged at once.
+        :param options: of `Driver`: `retry`, for one.
+        """
+
+        recorder = self.recorder(self.settings)
 
         def renew() -> TokenCredential:
             resolver.forget(self.settings)
+            self.__dict__.pop("settings")  # the secret in it may have been rotated
             return self.credential
 
-        driver = Driver(self.credential, self.settings.cloud, renew=renew, mask=mask_secret)
-        weakref.finalize(self, driver.close)
-        return driver
+        return Driver(
+            self.credential,
+            self.settings.cloud,
+            renew=renew,
+            mask=mask_secret,
+            observer=replace(recorder, tell=tell) if recorder and tell else recorder,
+            **options,
+        )
+
+    def recorder(self, settings: Settings) -> Recorder | None:
+        """Who writes down what is done with this connection; None when `[azureml] audit` is `off`.
+
+        Raises ConfigurationError for a setting that is none.
+        """
+        if settings not in self._recorders:
+            self._recorders[settings] = recorder_for(settings, self.task_instance, self._tell)
+        return self._recorders[settings]
+
+    def _tell(self, level: int, text: str) -> None:
+        self.log.log(level, "%s", text)
+
+    @contextmanager
+    def recorded(self, request: Request, **token: Any) -> Iterator[Callable[[Any], None]]:
+        """Record one operation of Azure's own packages; the body raises ServiceError for their errors.
+
+        Gives the `raw_response_hook` for their client. Raises AzureMLError before the body.
+
+        :param request: what the operation comes down to; it is not sent.
+        :param token: options with which that client asks for its token: it finds this one in the cache.
+        """
+        recorder = self.recorder(self.settings)
+        watch = recorder.watch(request, self.correlation_id) if recorder else None
+        answers = LastAnswer()
+        if watch is None:
+            yield answers
+            return
+        watch.intend(self._cached_token(request.scope or "", **token))
+        try:
+            yield answers
+        except ServiceError as error:
+            watch.conclude(error, None)
+            watch.report()
+            raise
+        watch.conclude(answers.response, None)
+        watch.report()
+
+    def _cached_token(self, scope: str, **options: Any) -> str:
+        """What the client is about to send; empty when nobody can be signed in, which it then says."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            return self.credential.get_token(scope, **options).token
+        except AzureError:
+            return ""
 
     def get_conn(self) -> Driver:
         """Airflow's name for the driver."""
@@ -97,14 +173,17 @@ class AzureMLHook(BaseHook):
             session.settings.require(*_WORKSPACE_FIELDS)
             return session.workspace
 
-    async def arun(self, flow: Flow[T]) -> T:
+    async def arun(self, flow: Flow[T], retry: Retry | None = None) -> T:
         """Drive a flow to its end in an event loop.
+
+        :param retry: how long to insist, when not as long as usual.
 
         Wrap repeated calls in `async with hook.opened():`, which keeps one session open for all
         users of the same connection in this loop and closes it when the last one leaves.
         """
         async with self.opened() as session:
-            return await session.driver.run(flow, self.correlation_id)
+            observer = self.recorder(session.settings)
+            return await session.driver.run(flow, self.correlation_id, observer, retry)
 
     def identity(self) -> Identity:
         """Sign in and say who we are, from the token's own claims. Raises DeniedError."""

@@ -12,6 +12,7 @@ from airflow_provider_azureml.compat import mask_secret
 from airflow_provider_azureml.errors import ServiceError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest.azure_error import translate
+from airflow_provider_azureml.rest.flow import Request
 from airflow_provider_azureml.rotation.plan import SecretVersion
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class AzureKeyVaultHook(AzureMLHook):
 
     def get_secret(self, name: str, version: str = "") -> str:
         """Value of the latest, or of one, version. A disabled latest version is a DeniedError."""
-        with self._client(f"GET secrets/{name}") as client:
+        with self._client("GET", f"/secrets/{name}" + (f"/{version}" if version else "")) as client:
             value = client.get_secret(name, version or None).value or ""
         mask_secret(value)
         return value
@@ -59,7 +60,7 @@ class AzureKeyVaultHook(AzureMLHook):
     ) -> str:
         """Write a new version, which is the latest at once; returns the version."""
         mask_secret(value)
-        with self._client(f"PUT secrets/{name}") as client:
+        with self._client("PUT", f"/secrets/{name}") as client:
             made = client.set_secret(
                 name,
                 value,
@@ -72,7 +73,7 @@ class AzureKeyVaultHook(AzureMLHook):
 
     def list_versions(self, name: str) -> list[SecretVersion]:
         """All versions, enabled or not, in no order; empty when the secret is unknown."""
-        with self._client(f"GET secrets/{name}/versions") as client:
+        with self._client("GET", f"/secrets/{name}/versions") as client:
             return [_version(item) for item in client.list_properties_of_secret_versions(name)]
 
     def disable_version(self, name: str, version: str) -> None:
@@ -80,25 +81,29 @@ class AzureKeyVaultHook(AzureMLHook):
         latest = self._latest(name)
         if latest == version:
             raise ServiceError(409, "LatestVersion", f"Version {version} of {name} is the latest one")
-        with self._client(f"PATCH secrets/{name}/{version}") as client:
+        with self._client("PATCH", f"/secrets/{name}/{version}") as client:
             client.update_secret_properties(name, version, enabled=False)
 
     def _latest(self, name: str) -> str:
-        with self._client(f"GET secrets/{name}") as client:
+        with self._client("GET", f"/secrets/{name}") as client:
             return client.get_secret(name).properties.version or ""
 
     @contextmanager
-    def _client(self, operation: str) -> Iterator[SecretClient]:
+    def _client(self, method: str, path: str) -> Iterator[SecretClient]:
+        """A client for one operation, which is recorded: the only way to one."""
         from azure.core.exceptions import AzureError
         from azure.keyvault.secrets import SecretClient
 
-        with SecretClient(self.vault_url, self.credential) as client:
+        request = Request(method, self.vault_url + path, self.settings.cloud.vault_scope)
+        operation = f"{method} {path.lstrip('/')} in {self.vault_url} as connection '{self.azureml_conn_id}'"
+        with (
+            self.recorded(request, enable_cae=True) as answered,
+            SecretClient(self.vault_url, self.credential, raw_response_hook=answered) as client,
+        ):
             try:
                 yield client
             except AzureError as error:
-                raise translate(
-                    error, f"{operation} in {self.vault_url} as connection '{self.azureml_conn_id}'"
-                ) from error
+                raise translate(error, operation) from error
 
 
 def _version(item: SecretProperties) -> SecretVersion:

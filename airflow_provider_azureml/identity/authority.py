@@ -6,15 +6,28 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_azureml.connection import CLOUDS, Cloud
+from airflow_provider_azureml.rest.flow import TRANSIENT
 
 
 def authority_options(cloud: Cloud) -> dict[str, Any]:
-    """Options for azure-identity: the authority always explicit, few retries of its own.
+    """Options for azure-identity: the authority always explicit, no retries of its own.
 
-    The drivers retry, so azure-identity's ten retries would only multiply theirs. For an Entra
-    that Microsoft does not list, asking Microsoft about it is switched off.
+    The drivers and the watcher retry; azure-identity would sleep as long as a `Retry-After` says, a
+    week if need be, where nothing can wake it. For an Entra that Microsoft does not list, asking
+    Microsoft about it is switched off.
     """
-    options: dict[str, Any] = {"authority": cloud.authority, "retry_total": 2}
+    options: dict[str, Any] = {"authority": cloud.authority, "retry_total": 0, "raw_response_hook": _see}
     if cloud.authority not in {known.authority for known in CLOUDS.values()}:
         options["disable_instance_discovery"] = True
     return options
+
+
+def _see(response: Any) -> None:
+    """MSAL takes "not now" for a refusal, and forgets for how long: raised before it looks.
+
+    :raises HttpResponseError: the cause of azure-identity's own error then.
+    """
+    from azure.core.exceptions import HttpResponseError
+
+    if response.http_response.status_code in TRANSIENT:
+        raise HttpResponseError(response=response.http_response)

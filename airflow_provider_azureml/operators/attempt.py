@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_provider_azureml.compat import configured
 from airflow_provider_azureml.errors import (
     AzureMLError,
     ConfigurationError,
@@ -16,6 +15,7 @@ from airflow_provider_azureml.errors import (
     ServiceError,
     UnreachableError,
 )
+from airflow_provider_azureml.hooks.deployment import deployment_id
 from airflow_provider_azureml.naming import DEPLOYMENT, OWNER, attempt_name, job_base
 from airflow_provider_azureml.operators.resolve import Attempt, Me
 from airflow_provider_azureml.rest import intent, run_history
@@ -23,6 +23,7 @@ from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.intent import TRY
 from airflow_provider_azureml.rest.job import Job, is_terminal
+from airflow_provider_azureml.rest.timestamp import moment
 from airflow_provider_azureml.rest.workspace import Workspace
 
 EPOCH, BEGAN = "airflow.epoch", "airflow.began"
@@ -88,18 +89,6 @@ def is_of_another_run(mark: str, own: str) -> bool:
     return began != own_began if clears == own_clears else int(clears) > int(own_clears)
 
 
-def deployment_id() -> str:
-    """The name of this Airflow among all that use the same workspace.
-
-    :raises ConfigurationError: it is not set; two Airflows would take each other's jobs for their own.
-    """
-    value = configured("azureml", "deployment_id")
-    if not value:
-        mend = "Set AIRFLOW__AZUREML__DEPLOYMENT_ID to a short name that no other Airflow uses."
-        raise ConfigurationError("[azureml] deployment_id", "is missing.", mend)
-    return value
-
-
 def attempt_of(job: Job, claim: Claim, number: int) -> Attempt:
     """The attempt that a job is.
 
@@ -114,7 +103,7 @@ def attempt_of(job: Job, claim: Claim, number: int) -> Attempt:
         status=job.status,
         try_number=int(marks[TRY]),
         epoch=int(marks.get(EPOCH, "-1")),
-        created=_moment(job.created_at, marks.get(BEGAN, "")),
+        created=_created(job),
         fingerprint=marks.get(FINGERPRINT, ""),
         cancel_intent=intent.has_cancel_intent(job) or job.name == claim.wished_cancel,
         is_mine={name: marks.get(name) for name in claim.fence} == claim.fence,
@@ -122,19 +111,10 @@ def attempt_of(job: Job, claim: Claim, number: int) -> Attempt:
     )
 
 
-def _moment(created: str, began: str) -> datetime:
+def _created(job: Job) -> datetime:
     """When the job was made, by Azure's clock; when its try began, where Azure does not say."""
-    text = created or began
-    moment = datetime.fromisoformat(_trimmed(text)) if text else datetime.fromtimestamp(0, timezone.utc)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _trimmed(text: str) -> str:
-    """Azure writes up to seven digits of a second and a `Z`, which Python 3.10 does not read."""
-    head, dot, tail = text.replace("Z", "+00:00").partition(".")
-    digits = "".join(c for c in tail.partition("+")[0] if c.isdigit())
-    zone = tail[len(digits) :]
-    return f"{head}.{digits[:6]:0<6}{zone}" if dot else head
+    told = moment(job.created_at) or moment(job.properties.get(BEGAN, ""))
+    return told or datetime.fromtimestamp(0, timezone.utc)
 
 
 def highest(workspace: Workspace, claim: Claim, known: int = -1) -> Flow[tuple[int, Job | None] | None]:
@@ -153,6 +133,8 @@ def highest(workspace: Workspace, claim: Claim, known: int = -1) -> Flow[tuple[i
             break
         found = seen
         start += WINDOW
+        if seen[0] < start - WINDOW // 2:  # the names above it, which do not exist, were asked for, too
+            break
     number, status = max(found or (-1, ""), (known, ""))
     if number < 0:
         return None

@@ -6,11 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_azureml.compat import mask_secret
 from airflow_provider_azureml.errors import ConfigurationError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import input_data
-from airflow_provider_azureml.rest.driver import Driver
 from airflow_provider_azureml.rest.retry import Retry
 
 ONE_LOOK = Retry(total=0.0, answers=1, silences=1)
@@ -26,7 +24,7 @@ def refuse_absent(hook: AzureMLHook, inputs: Mapping[str, Any] | None) -> None:
     uris = {name: uri for name, binding in (inputs or {}).items() if (uri := _uri_of(binding))}
     if not uris:
         return
-    with Driver(hook.credential, hook.settings.cloud, retry=ONE_LOOK, mask=mask_secret) as driver:
+    with hook.new_driver(retry=ONE_LOOK) as driver:
         for name, uri in uris.items():
             reason = driver.run(input_data.absent(hook.workspace, uri), hook.correlation_id)
             if reason:

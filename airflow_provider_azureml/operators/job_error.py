@@ -29,7 +29,7 @@ _SENTENCES: tuple[tuple[type[JobFailedError], re.Pattern[str]], ...] = (
     (
         JobQuotaError,
         re.compile(
-            r"\bQuotaExceeded\b|\bCoreQuota|\bvCPU quota of\b|\bOutOfCapacity\b|\bAllocationFailed\b"
+            r"\bQuotaExceeded\b|CoreQuota|\bvCPU quota of\b|\bOutOfCapacity\b|\bAllocationFailed\b"
             r"|\bZonalAllocationFailed\b|\bexceed\w* (?:the )?(?:approved )?(?:\w+ )?quota\b"
         ),
     ),

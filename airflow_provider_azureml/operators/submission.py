@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -62,6 +63,7 @@ class Submission:
         self.context = context
         self.hook = task.hook
         self.log = task.log
+        self.known = -1  # an attempt that exists for certain: its name was taken
 
     def run(self, settled: int) -> dict[str, Any]:
         """Obtain the one job of this task instance, then wait for it.
@@ -107,24 +109,30 @@ class Submission:
 
     def _obtain(self, compiled: Compiled, claim: Claim, settled: int) -> tuple[int, Job]:
         """The attempt that is this task's: an earlier one, or a new one."""
-        known = held = -1
         if claim.me.try_number == 1 and settled < 0 and compiled.kind in FENCED:
             job = self._try_submit(compiled, claim, 0)
             if job is not None:
                 return 0, job
-            known = 0
+        return self._resolved(compiled, claim, settled)
+
+    def _resolved(self, compiled: Compiled, claim: Claim, settled: int) -> tuple[int, Job]:
+        """Look and decide, until there is a job to watch."""
+        held = -1
         claim = replace(claim, wished_cancel=store.wished_cancel(self.context, self.log))
         while True:
-            number, job = self.hook.run(highest(self.hook.workspace, claim, known)) or (-1, None)
+            number, job = self.hook.run(highest(self.hook.workspace, claim, self.known)) or (-1, None)
             decision = self._decide(number, job, claim, settled)
             if job is None or isinstance(decision, Submit):
                 made = self._try_submit(compiled, claim, number + 1)
                 if made is not None:
                     return number + 1, made
-                known = number + 1
-            elif isinstance(decision, CancelThenSubmit | Wait | Zombie):
+                continue
+            if held == number and isinstance(decision, Attach):
+                return number, job
+            self._tell(decision, job)
+            if isinstance(decision, CancelThenSubmit | Wait | Zombie):
                 settled = self._settle(decision, job, claim)
-            elif isinstance(decision, Adopt) or held == number:
+            elif isinstance(decision, Adopt):
                 return number, job
             else:
                 self._hold(job, claim)
@@ -134,12 +142,14 @@ class Submission:
         """What to do about the highest attempt; a job that was deleted counts as one that ended."""
         if job is None:
             return Submit(number + 1)
-        decision = resolve(attempt_of(job, claim, number), claim.me, settled)
+        return resolve(attempt_of(job, claim, number), claim.me, settled)
+
+    def _tell(self, decision: Decision, job: Job) -> None:
+        """Say what is done about an earlier job, and why a person may want something else."""
+        done = " ".join(re.findall("[A-Z][a-z]+", type(decision).__name__)).lower()
+        self.log.info("An earlier job of this task exists, %s (%s): %s", job.name, job.status, done)
         if isinstance(decision, Adopt | Attach) and decision.warning:
             self.log.warning("%s", decision.warning)
-        if not isinstance(decision, Submit):
-            self.log.info("An earlier job of this task exists: %s", decision)
-        return decision
 
     def _hold(self, job: Job, claim: Claim) -> None:
         """Mark a living job as this try's, so that an older one, or its trigger, does not cancel it."""
@@ -183,7 +193,7 @@ class Submission:
                 raise
             if self.hook.run(job_flows.find(self.hook.workspace, name)) is None:
                 raise  # the body itself was refused
-            self.task.owned_job = None
+            self.task.owned_job, self.known = None, number
             return None
 
     def _body(self, compiled: Compiled, name: str) -> dict[str, Any]:

@@ -9,12 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azureml.compat import mask_secret
 from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import intent
 from airflow_provider_azureml.rest import job as job_flows
-from airflow_provider_azureml.rest.driver import Driver
 from airflow_provider_azureml.rest.intent import may_cancel
 from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.rest.retry import Retry
@@ -24,6 +22,7 @@ from airflow_provider_azureml.triggers.log import LogTail
 from airflow_provider_azureml.triggers.poll import Patience, look, remaining
 
 if TYPE_CHECKING:
+    from airflow_provider_azureml.audit.recorder import Tell
     from airflow_provider_azureml.operators.base import AzureMLBaseOperator
 
 AT_MOST = 3.8
@@ -123,10 +122,14 @@ def cancel_at_once(hook: AzureMLHook, name: str, owner: str, try_number: int | N
     """
     reason = "killed"
     ended: queue.SimpleQueue[Cancelled | BaseException | None] = queue.SimpleQueue()
+    lines: list[tuple[int, str]] = []
+
+    def later(level: int, text: str) -> None:
+        lines.append((level, text))
 
     def work() -> None:
         try:
-            ended.put(_cancel_soon(hook, name, owner, reason, try_number))
+            ended.put(_cancel_soon(hook, name, owner, reason, try_number, later))
         except BaseException as error:  # it is raised in the waiting thread
             ended.put(error)
 
@@ -135,6 +138,8 @@ def cancel_at_once(hook: AzureMLHook, name: str, owner: str, try_number: int | N
         outcome = ended.get(timeout=AT_MOST)
     except queue.Empty:
         outcome = Cancelled(problem=f"no answer within {AT_MOST:g} s")
+    for level, text in lines:
+        hook.log.log(level, "%s", text)
     if isinstance(outcome, AzureMLError):
         outcome = Cancelled(problem=str(outcome))
     if isinstance(outcome, BaseException):
@@ -143,16 +148,16 @@ def cancel_at_once(hook: AzureMLHook, name: str, owner: str, try_number: int | N
 
 
 def _cancel_soon(
-    hook: AzureMLHook, name: str, owner: str, reason: str, try_number: int | None
+    hook: AzureMLHook, name: str, owner: str, reason: str, try_number: int | None, later: Tell
 ) -> Cancelled | None:
     """None when there is nothing to cancel. A look that is not answered in time stops no cancel.
 
     This process has submitted the job or found its own marks on it: the look only tells that the job
     has ended, or has gone over to a newer try.
     """
-    workspace, mask = hook.workspace, mask_secret
+    workspace = hook.workspace
     untraced = "the job could not be looked at"
-    with Driver(hook.credential, hook.settings.cloud, retry=ONCE, timeouts=A_LOOK, mask=mask) as driver:
+    with hook.new_driver(tell=later, retry=ONCE, timeouts=A_LOOK) as driver:
         try:
             job = driver.run(job_flows.find(workspace, name), hook.correlation_id)
         except UnreachableError:
@@ -164,7 +169,7 @@ def _cancel_soon(
                 return None
             if workspace.is_discovered:
                 untraced = driver.run(intent.mark(workspace, job, reason), hook.correlation_id)
-    with Driver(hook.credential, hook.settings.cloud, retry=TWICE, timeouts=A_CANCEL, mask=mask) as driver:
+    with hook.new_driver(tell=later, retry=TWICE, timeouts=A_CANCEL) as driver:
         driver.run(intent.ask(workspace, name), hook.correlation_id)
         if job is not None and untraced:
             untraced = driver.run(intent.mark(workspace, job, reason), hook.correlation_id)

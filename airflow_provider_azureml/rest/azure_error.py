@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.errors import (
     DeniedError,
@@ -13,13 +15,15 @@ from airflow_provider_azureml.errors import (
     ServiceError,
     UnreachableError,
 )
-from airflow_provider_azureml.rest.flow import TRANSIENT
+from airflow_provider_azureml.rest.flow import TRANSIENT, parse_retry_after
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, ClientAuthenticationError
 
 _REFUSED = ("Caller: ", "Action: ", "Resource: ")
 _AADSTS = re.compile(r"AADSTS\d+")
+_BUSY = frozenset({"AADSTS90006", "AADSTS90012", "AADSTS90024", "AADSTS90033", "AADSTS90055"})
+"""Entra's codes for "try again": unavailable, timed out, out of budget, throttled (its error code reference)."""
 
 
 def translate(error: AzureError, operation: str = "") -> ServiceError:
@@ -60,9 +64,18 @@ def sign_in_error(error: ClientAuthenticationError, operation: str = "") -> Serv
     """Entra (or the local identity endpoint) did not give a token: refused, or could not answer."""
     message = str(error.message)
     found = _AADSTS.search(message)
-    status = getattr(error.response, "status_code", None)
-    if found is None and isinstance(status, int) and status in TRANSIENT:
-        return UnreachableError(status, "SignIn", message, "", operation)
-    if found is None and _had_no_answer(error):
+    code = found.group() if found else ""
+    response = error.response or getattr(error.__cause__, "response", None)
+    status = getattr(response, "status_code", None)
+    if code in _BUSY or (isinstance(status, int) and status in TRANSIENT):
+        return UnreachableError(status or 0, code or "SignIn", message, "", operation, _named(response))
+    if not code and _had_no_answer(error):
         return UnreachableError(0, "NoAnswer", f"Sign-in had no answer. {message}", "", operation)
-    return DeniedError(401, found.group() if found else type(error).__name__, message, "", operation)
+    return DeniedError(401, code or type(error).__name__, message, "", operation)
+
+
+def _named(response: Any) -> float | None:
+    """Seconds that an answer asks to wait."""
+    headers: Mapping[str, str] = getattr(response, "headers", None) or {}
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return parse_retry_after(lowered, datetime.fromtimestamp(time.time(), timezone.utc))

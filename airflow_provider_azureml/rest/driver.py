@@ -5,19 +5,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_azureml import __version__
 from airflow_provider_azureml.connection import Cloud
-from airflow_provider_azureml.errors import ServiceError, UnreachableError
+from airflow_provider_azureml.errors import DeniedError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest.azure_error import sign_in_error
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
-from airflow_provider_azureml.rest.retry import Call, Failure, Outcome, Retry, Rules, resilient
+from airflow_provider_azureml.rest.observer import Aside, Observer, first_watch, observed
+from airflow_provider_azureml.rest.retry import (
+    Call,
+    Failure,
+    Outcome,
+    Refused,
+    Retry,
+    Rules,
+    Steps,
+    resilient,
+)
 from airflow_provider_azureml.rest.signature import redact_logs, without_signatures
 
 if TYPE_CHECKING:
@@ -50,6 +61,10 @@ def _nothing_to_mask(secret: str) -> None:
     """Outside Airflow nobody collects what we log."""
 
 
+def _nothing_to_see(answer: Response) -> None:
+    """Who makes few requests needs no account of them."""
+
+
 @dataclass
 class _Session:
     """What both drivers know, and the parts of a call that do no I/O."""
@@ -59,15 +74,25 @@ class _Session:
     retry: Retry = field(default_factory=Retry)
     mask: Callable[[str], None] = _nothing_to_mask
     timeouts: Mapping[str, float] = field(default_factory=lambda: TIMEOUTS)
+    see: Callable[[Response], None] = _nothing_to_see
+    observer: Observer | None = None
     _masked: set[int] = field(default_factory=set, repr=False)
+
+    def steps(self, flow: Flow[T], run: _Run, retry: Retry | None, renews: bool) -> Steps[T]:
+        """What a driver carries out for a flow."""
+        shown = observed(flow, run.observer or self.observer, run.correlation_id)
+        return resilient(shown, Rules(self.cloud, retry or self.retry, renews=renews))
 
     def limits(self, call: Call) -> Mapping[str, float]:
         if not call.request.brief:
             return self.timeouts
         return {name: min(seconds, BRIEF) for name, seconds in self.timeouts.items()}
 
-    def rules(self) -> Rules:
-        return Rules(self.cloud, self.retry)
+    def received(self, call: Call, answer: Any) -> Response:
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        response = Response(answer.status_code, headers, answer.content, call.request.operation)
+        self.see(response)
+        return response
 
     def hide(self, secret: str) -> None:
         """Mask each secret once: every call costs a message to Airflow's supervisor."""
@@ -96,12 +121,24 @@ class _Session:
         )
 
 
+@dataclass
+class _Run:
+    """One flow under way: the credential that its last request went out with."""
+
+    correlation_id: str
+    observer: Observer | None = None
+    credential: object = None
+
+
 class Driver:
     """Runs flows in a worker. Use it as a context manager, or call `close`.
 
     :param credential: who we are.
-    :param renew: gives a credential without any cached token, for the one retry after a 401.
+    :param renew: gives a credential without any cached token, for the one retry after a 401 or a refused
+        sign-in; called once for all flows that were refused with the same credential.
     :param mask: is told every token and signature before it is used.
+    :param see: is shown every answer.
+    :param observer: is present at every request that matters to it.
     """
 
     def __init__(
@@ -114,17 +151,21 @@ class Driver:
     ) -> None:
         self._credential = credential
         self._renew = renew
+        self._renewing = threading.Lock()
         self._session = _Session(cloud, **session)
         self._client = _sync_client()
 
-    def run(self, flow: Flow[T], correlation_id: str = "") -> T:
-        """Drive a flow to its end and return its record."""
-        steps = resilient(flow, self._session.rules())
-        correlation = correlation_id or self._session.correlation_id
+    def run(self, flow: Flow[T], correlation_id: str = "", retry: Retry | None = None) -> T:
+        """Drive a flow to its end and return its record.
+
+        :param retry: how long to insist, when not as long as usual.
+        """
+        run = _Run(correlation_id or self._session.correlation_id)
+        steps = self._session.steps(flow, run, retry, self._renew is not None)
         try:
             step = next(steps)
             while True:
-                step = steps.send(self._do(step, correlation))
+                step = steps.send(self._do(step, run))
         except StopIteration as done:
             result: T = done.value
             return result
@@ -141,7 +182,10 @@ class Driver:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _do(self, step: Call | Pause, correlation: str) -> Outcome:
+    def _do(self, step: Call | Pause, run: _Run) -> Outcome:
+        if isinstance(step, Aside):
+            step.work()
+            return Response(0)
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return Response(0)
@@ -149,21 +193,28 @@ class Driver:
 
         began = time.monotonic()
         try:
-            token = self._token(step)
-            request = self._session.build(step.request, token, correlation)
+            token = self._token(step, run)
+            if watch := first_watch(step.request):
+                watch.intend(token)
+            request = self._session.build(step.request, token, run.correlation_id)
             answer = self._client.send_request(request, **self._session.limits(step))
-            outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
+            outcome: Outcome = self._session.received(step, answer)
         except AzureError as error:
             outcome = _failure(step, error)
+        except ServiceError as error:  # what vouches for us, like Key Vault, did not
+            outcome = _no_token(error)
         _trace(step, outcome, began)
         return outcome
 
-    def _token(self, call: Call) -> str:
+    def _token(self, call: Call, run: _Run) -> str:
         if not call.request.scope:
             return ""
         if call.renew and self._renew:
-            self._credential = self._renew()
-        return self._credential.get_token(call.request.scope).token
+            with self._renewing:
+                if self._credential is run.credential:  # else another thread was faster
+                    self._credential = self._renew()
+        run.credential = current = self._credential
+        return current.get_token(call.request.scope).token
 
 
 class AsyncDriver:
@@ -177,22 +228,32 @@ class AsyncDriver:
         credential: AsyncCredential,
         cloud: Cloud,
         *,
-        renew: Callable[[], AsyncCredential] | None = None,
+        renew: Callable[[], Awaitable[AsyncCredential]] | None = None,
         **session: Any,
     ) -> None:
         self._credential = credential
         self._renew = renew
+        self._renewing = asyncio.Lock()
         self._session = _Session(cloud, **session)
         self._client = _async_client()
 
-    async def run(self, flow: Flow[T], correlation_id: str = "") -> T:
-        """Drive a flow to its end and return its record."""
-        steps = resilient(flow, self._session.rules())
-        correlation = correlation_id or self._session.correlation_id
+    async def run(
+        self,
+        flow: Flow[T],
+        correlation_id: str = "",
+        observer: Observer | None = None,
+        retry: Retry | None = None,
+    ) -> T:
+        """Drive a flow to its end and return its record; see `Driver.run`.
+
+        :param observer: of this flow; the driver is shared by many.
+        """
+        run = _Run(correlation_id or self._session.correlation_id, observer)
+        steps = self._session.steps(flow, run, retry, self._renew is not None)
         try:
             step = next(steps)
             while True:
-                step = steps.send(await self._do(step, correlation))
+                step = steps.send(await self._do(step, run))
         except StopIteration as done:
             result: T = done.value
             return result
@@ -209,7 +270,10 @@ class AsyncDriver:
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
-    async def _do(self, step: Call | Pause, correlation: str) -> Outcome:
+    async def _do(self, step: Call | Pause, run: _Run) -> Outcome:
+        if isinstance(step, Aside):
+            await asyncio.to_thread(step.work)
+            return Response(0)
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return Response(0)
@@ -217,21 +281,28 @@ class AsyncDriver:
 
         began = time.monotonic()
         try:
-            token = await self._token(step)
-            request = self._session.build(step.request, token, correlation)
+            token = await self._token(step, run)
+            if watch := first_watch(step.request):
+                await asyncio.to_thread(watch.intend, token)
+            request = self._session.build(step.request, token, run.correlation_id)
             answer = await self._client.send_request(request, **self._session.limits(step))
-            outcome: Outcome = _outcome(step, answer.status_code, answer.headers, answer.content)
+            outcome: Outcome = self._session.received(step, answer)
         except AzureError as error:
             outcome = _failure(step, error)
+        except ServiceError as error:  # what vouches for us, like Key Vault, did not
+            outcome = _no_token(error)
         _trace(step, outcome, began)
         return outcome
 
-    async def _token(self, call: Call) -> str:
+    async def _token(self, call: Call, run: _Run) -> str:
         if not call.request.scope:
             return ""
         if call.renew and self._renew:
-            self._credential = self._renew()
-        return (await self._credential.get_token(call.request.scope)).token
+            async with self._renewing:
+                if self._credential is run.credential:  # else another flow was faster
+                    self._credential = await self._renew()
+        run.credential = current = self._credential
+        return (await current.get_token(call.request.scope)).token
 
 
 def _sync_client() -> Any:
@@ -247,26 +318,31 @@ def _async_client() -> Any:
     return AsyncPipelineClient("", policies=[])
 
 
-def _outcome(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Response:
-    lowered = {name.lower(): value for name, value in headers.items()}
-    return Response(status, lowered, body, call.request.operation)
-
-
-def _failure(call: Call, error: Any) -> Failure:
-    """No answer is an outcome; a refused sign-in is the end."""
+def _failure(call: Call, error: Any) -> Failure | Refused:
+    """No answer, or no token."""
     from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
     if isinstance(error, ClientAuthenticationError):
-        refused: ServiceError = sign_in_error(error, f"sign-in before {call.request.operation}")
-        if not isinstance(refused, UnreachableError):
-            raise refused from error
-        return Failure(refused.message, sent=False)
+        return _no_token(sign_in_error(error, f"sign-in before {call.request.operation}"), error)
     return Failure(without_signatures(str(error.message)), sent=not isinstance(error, ServiceRequestError))
+
+
+def _no_token(error: ServiceError, cause: Exception | None = None) -> Failure | Refused:
+    if isinstance(error, UnreachableError):
+        return Failure(error.message, sent=False, retry_after=error.retry_after)
+    refusal = DeniedError(401, error.code, error.message, error.request_id, error.operation)
+    refusal.__cause__ = cause or error
+    return Refused(refusal)
 
 
 def _trace(call: Call, outcome: Outcome, began: float) -> None:
     """The only log line about requests: no header, no body, no query."""
     millis = (time.monotonic() - began) * 1000
-    status = outcome.status if isinstance(outcome, Response) else outcome.message
     request_id = outcome.request_id if isinstance(outcome, Response) else ""
-    log.debug("%s -> %s in %.0f ms %s", call.request.operation, status, millis, request_id)
+    log.debug("%s -> %s in %.0f ms %s", call.request.operation, _told(outcome), millis, request_id)
+
+
+def _told(outcome: Outcome) -> str:
+    if isinstance(outcome, Response):
+        return str(outcome.status)
+    return outcome.message if isinstance(outcome, Failure) else f"no token: {outcome.error.code}"

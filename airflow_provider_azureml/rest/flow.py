@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import re
+import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -84,7 +85,7 @@ class Response:
     @property
     def retry_after(self) -> float | None:
         """Seconds to wait, from `Retry-After` as seconds or as a date; None when absent."""
-        return parse_retry_after(self.headers, datetime.now(timezone.utc))
+        return parse_retry_after(self.headers, datetime.fromtimestamp(time.time(), timezone.utc))
 
 
 @dataclass(frozen=True)
@@ -186,20 +187,28 @@ def _header_code(response: Response) -> str:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait: `retry-after-ms`, `Retry-After` in seconds, or an HTTP date."""
+    """Seconds to wait: `retry-after-ms`, `Retry-After` in seconds, or an HTTP date.
+
+    :param now: our clock; a date is reckoned from the answer's own `Date`, where it has one.
+    """
     millis = headers.get("x-ms-retry-after-ms") or headers.get("retry-after-ms") or ""
     if re.fullmatch(r"\d+", millis):
         return int(millis) / 1000
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
+    moment = _http_date(text)
+    if moment is None:
+        return None
+    return max(0.0, (moment - (_http_date(headers.get("date", "")) or now)).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - now).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def pages(first: Request) -> Flow[list[Any]]:

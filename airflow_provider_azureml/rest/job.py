@@ -143,10 +143,28 @@ def cancel(workspace: Workspace, name: str, wait: bool = False) -> Flow[None]:
 
 def list_by_property(workspace: Workspace, name: str, value: str | None = None) -> Flow[list[Job]]:
     """List the jobs of the workspace that carry a user property, newest and oldest alike."""
-    wanted = name if value is None else f"{name}={value}"
-    first = workspace.request("GET", "/jobs", listViewType="All", properties=wanted)
-    items = yield from pages(first)
+    items = yield from pages(_by_property(workspace, name, value))
     return [Job.from_arm(item) for item in items]
+
+
+def status_page(
+    workspace: Workspace, name: str, value: str | None = None, link: str = ""
+) -> Flow[tuple[dict[str, str], str]]:
+    """States of one page of that list, and the address of the next page, empty after the last.
+
+    ARM's list has no filter by state, and no page size of our choice (wire.md 4).
+    """
+    arm = workspace.cloud.arm_scope
+    request = Request("GET", link, scope=arm) if link else _by_property(workspace, name, value)
+    body = expect((yield request), 200).json()
+    states = {str(item["name"]): (item.get("properties") or {}).get("status") for item in body["value"] or []}
+    known = {job: str(status) for job, status in states.items() if status}
+    return known, str(body.get("nextLink") or "")
+
+
+def _by_property(workspace: Workspace, name: str, value: str | None) -> Request:
+    wanted = name if value is None else f"{name}={value}"
+    return workspace.request("GET", "/jobs", listViewType="All", properties=wanted)
 
 
 def _follow(workspace: Workspace, response: Response) -> Flow[None]:

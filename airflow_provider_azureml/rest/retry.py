@@ -3,11 +3,13 @@
 
 `resilient` turns a flow into a plainer one that a driver can carry out without thinking: it
 yields Calls (send exactly this once) and Pauses. Sync and async share it, so there is one retry
-path; azure-core's own is switched off.
+path; azure-core's own is switched off. What is asked again and again anyway is asked `ONCE`: the
+next round of a watcher is its repetition, and `triggers/gate.py` says when that may be.
 """
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Generator
@@ -16,14 +18,17 @@ from typing import TypeVar
 
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import ServiceError, UnreachableError
-from airflow_provider_azureml.rest.flow import TRANSIENT, Flow, Pause, Request, Response
+from airflow_provider_azureml.rest.flow import TRANSIENT, Flow, Pause, Request, Response, parse_error
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+EXPIRED = frozenset({"TokenExpired", "ExpiredAuthenticationToken"})
+"""Codes of a 403 that means 401 (apache/airflow#73601 met the first one at Graph)."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """Send this request once; `renew` asks for a token that was in no cache."""
+    """Send this request once; `renew` asks for a token of a credential that nobody has refused."""
 
     request: Request
     renew: bool = False
@@ -31,13 +36,24 @@ class Call:
 
 @dataclass(frozen=True)
 class Failure:
-    """There was no answer. `sent` is False when the request certainly never left."""
+    """There was no answer. `sent` is False when the request certainly never left.
+
+    :param retry_after: seconds, when it was Entra that could not answer and named a time.
+    """
 
     message: str
     sent: bool
+    retry_after: float | None = None
 
 
-Outcome = Response | Failure
+@dataclass(frozen=True)
+class Refused:
+    """Entra gave no token, so that nothing was sent."""
+
+    error: ServiceError
+
+
+Outcome = Response | Failure | Refused
 Steps = Generator[Call | Pause, Outcome, T]
 
 
@@ -60,14 +76,22 @@ class Retry:
     longest: float = 600.0
 
 
+ONCE = Retry(answers=1, silences=1)
+"""For polls. A refused token is still replaced."""
+
+
 @dataclass(frozen=True)
 class Rules:
-    """What `resilient` needs besides the flow; clock and dice are parameters for tests."""
+    """What `resilient` needs besides the flow; clock and dice are parameters for tests.
+
+    :param renews: whether the driver can make another credential.
+    """
 
     cloud: Cloud
     retry: Retry = field(default_factory=Retry)
     clock: Callable[[], float] = time.monotonic
     dice: Callable[[], float] = random.random
+    renews: bool = True
 
 
 def resilient(flow: Flow[T], rules: Rules) -> Steps[T]:
@@ -92,7 +116,9 @@ def resilient(flow: Flow[T], rules: Rules) -> Steps[T]:
         flow.close()
 
 
-def decide(retry: Retry, request: Request, outcome: Outcome, tries: int, dice: float) -> float | None:
+def decide(
+    retry: Retry, request: Request, outcome: Response | Failure, tries: int, dice: float
+) -> float | None:
     """Return the seconds to wait before the next attempt, None when this outcome stands.
 
     :param tries: attempts made so far, this one included.
@@ -101,16 +127,22 @@ def decide(retry: Retry, request: Request, outcome: Outcome, tries: int, dice: f
     if request.brief:
         return None
     jittered = dice * min(retry.cap, retry.first * 2.0 ** (tries - 1))
-    if isinstance(outcome, Failure):
-        again = tries < retry.silences and (request.repeatable or not outcome.sent)
-        return jittered if again else None
-    undone = request.repeatable or outcome.status == 429
-    if outcome.status not in TRANSIENT or tries >= retry.answers or not undone:
+    if not _may_repeat(retry, request, outcome, tries):
         return None
     if outcome.retry_after is None:
         return jittered
+    if outcome.retry_after > retry.longest:
+        told = "%s: Azure asked for a pause of %.0f s, and gets %.0f s"
+        log.warning(told, request.operation, outcome.retry_after, retry.longest)
     # A little later than asked, each client differently: they were all told the same time.
     return min(retry.longest, outcome.retry_after) + jittered / 4
+
+
+def _may_repeat(retry: Retry, request: Request, outcome: Response | Failure, tries: int) -> bool:
+    if isinstance(outcome, Failure):
+        return tries < retry.silences and (request.repeatable or not outcome.sent)
+    undone = request.repeatable or outcome.status == 429
+    return outcome.status in TRANSIENT and tries < retry.answers and undone
 
 
 def _insist(request: Request, rules: Rules) -> Steps[Response]:
@@ -122,9 +154,11 @@ def _insist(request: Request, rules: Rules) -> Steps[Response]:
     while True:
         tries += 1
         outcome = yield Call(request)
-        if _is_unauthorized(outcome) and request.scope and not renewed:
+        if rules.renews and not renewed and request.scope and _is_unauthorized(outcome):
             renewed = True
             outcome = yield Call(request, renew=True)
+        if isinstance(outcome, Refused):
+            raise outcome.error
         wait = decide(rules.retry, request, outcome, tries, rules.dice())
         if wait is None or rules.clock() - began + wait > rules.retry.total:
             return _stand(request, outcome, tries)
@@ -132,11 +166,14 @@ def _insist(request: Request, rules: Rules) -> Steps[Response]:
 
 
 def _is_unauthorized(outcome: Outcome) -> bool:
-    return isinstance(outcome, Response) and outcome.status == 401
+    """Whether the token, or the secret behind it, is good for nothing any more."""
+    if not isinstance(outcome, Response):
+        return isinstance(outcome, Refused)
+    return outcome.status == 401 or (outcome.status == 403 and parse_error(outcome)[0] in EXPIRED)
 
 
-def _stand(request: Request, outcome: Outcome, tries: int) -> Response:
+def _stand(request: Request, outcome: Response | Failure, tries: int) -> Response:
     if isinstance(outcome, Failure):
         message = f"{outcome.message} ({tries} attempts)"
-        raise UnreachableError(0, "NoAnswer", message, "", request.operation)
+        raise UnreachableError(0, "NoAnswer", message, "", request.operation, outcome.retry_after)
     return outcome

@@ -1,65 +1,87 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holding requests back: after an answer that says "not now", and where each is about one job only."""
+"""Holding requests back after an answer that says "not now"."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
-from airflow_provider_azureml.hooks.azureml import AzureMLHook
-from airflow_provider_azureml.rest import job as job_flows
-from airflow_provider_azureml.rest.workspace import Workspace
-from airflow_provider_azureml.triggers.poll import LONGEST_PAUSE, legible
+from airflow_provider_azureml.triggers.poll import LONGEST_PAUSE
 
-BACKOFF = 60.0
-"""Longest pause, in seconds, after a fault that named no time."""
-SINGLES = 8
-"""Jobs that are asked for alone at the same time: a few, since ARM gives 25 reads per second to all."""
+log = logging.getLogger(__name__)
+FIRST, BACKOFF = 1.0, 60.0
+"""Longest pauses, in seconds, after the first and after any fault that named no time."""
 
 
 class Gate:
-    """Closed for a while after each fault. `opens` is a time of the running loop."""
+    """A breaker: closed for a while after a fault, then one request goes ahead and the others wait for it.
+
+    The pause is what the service named, at most ten minutes, or doubles from fault to fault; both with
+    full jitter on top. The first good answer opens it for everybody. `opens` is a time of the running loop,
+    `faults` the number of faults since the last good answer.
+    """
 
     def __init__(self) -> None:
         self.opens = 0.0
-        self._faults = 0
+        self.faults = 0
+        self._held_at = 0.0
+        self._probe = asyncio.Lock()
 
-    def hold(self, error: AzureMLError, interval: float) -> None:
-        """No request before the time that the service named, or twice as long as after the last fault."""
-        backoff = min(interval * 2.0 ** min(self._faults, 10), BACKOFF)
-        wished = (error.retry_after if isinstance(error, ServiceError) else None) or backoff
-        self._faults += 1
-        pause = min(wished, LONGEST_PAUSE) * random.uniform(1.0, 1.2)
-        self.opens = asyncio.get_running_loop().time() + pause
+    def hold(self, error: AzureMLError, asked_at: float | None = None) -> None:
+        """Close after a fault.
+
+        :param asked_at: when its request went out; faults of one moment count as one.
+        """
+        now = asyncio.get_running_loop().time()
+        if asked_at is None or asked_at >= self._held_at:
+            self.faults += 1
+            self._held_at = now
+        backoff = min(FIRST * 2.0 ** min(self.faults - 1, 10), BACKOFF)
+        named = self._named(error)
+        pause = named + random.uniform(0.0, max(backoff, 0.2 * named))
+        self.opens = max(self.opens, now + pause)
 
     def relieve(self) -> None:
         """The service answers again."""
-        self._faults = 0
+        self.faults = 0
 
-    async def passed(self) -> None:
-        """Return once requests may go out."""
+    @asynccontextmanager
+    async def request(self) -> AsyncIterator[None]:
+        """Send one request in the block, once that may be."""
+        loop = asyncio.get_running_loop()
+        async with self._probe:
+            await self._opened()
+            if self.faults:  # the block keeps the others out
+                async with self._watched(loop.time()):
+                    yield
+                return
+        async with self._watched(loop.time()):
+            yield
+
+    async def _opened(self) -> None:
         loop = asyncio.get_running_loop()
         while (left := self.opens - loop.time()) > 0:
             await asyncio.sleep(left)
 
+    @asynccontextmanager
+    async def _watched(self, asked_at: float) -> AsyncIterator[None]:
+        try:
+            yield
+        except UnreachableError as error:
+            self.hold(error, asked_at)
+            raise
+        except ServiceError:
+            self.relieve()  # an answer
+            raise
+        self.relieve()
 
-class Alone:
-    """Asks ARM for jobs that the batch does not know, or that it refuses to us; few at a time."""
-
-    def __init__(self, hook: AzureMLHook) -> None:
-        self._hook = hook
-        self._gate = Gate()
-        self._places = asyncio.Semaphore(SINGLES)
-
-    async def status(self, workspace: Workspace, name: str, interval: float) -> str:
-        """The status of one job; raises ServiceError."""
-        async with self._places:
-            await self._gate.passed()
-            try:
-                job = await self._hook.arun(legible(job_flows.get(workspace, name)))
-            except UnreachableError as error:
-                self._gate.hold(error, interval)
-                raise
-        self._gate.relieve()
-        return job.status
+    @staticmethod
+    def _named(error: AzureMLError) -> float:
+        wished = (error.retry_after if isinstance(error, ServiceError) else None) or 0.0
+        if wished > LONGEST_PAUSE:
+            log.warning("Azure asked for a pause of %.0f s; it gets %.0f s. %s", wished, LONGEST_PAUSE, error)
+        return min(wished, LONGEST_PAUSE)

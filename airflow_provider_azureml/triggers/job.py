@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +16,9 @@ from airflow_provider_azureml.rest import intent
 from airflow_provider_azureml.rest.intent import may_cancel
 from airflow_provider_azureml.rest.job import Job, is_terminal
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger, in_background
-from airflow_provider_azureml.triggers.log import LogTail
-from airflow_provider_azureml.triggers.poll import Patience, new_lines, remaining
+from airflow_provider_azureml.triggers.log import LogTail, has_log
+from airflow_provider_azureml.triggers.poll import Patience, remaining
+from airflow_provider_azureml.triggers.reader import LogReader
 from airflow_provider_azureml.triggers.watcher import Seat, watched
 
 ENDED, TIMEOUT, ERROR = "ended", "timeout", "error"
@@ -64,6 +66,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
         self.stream_logs = stream_logs
         self.log_offset = log_offset
         self._status = ""
+        self._tail: LogTail | None = None
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -81,12 +84,19 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
     @cached_property
     def hook(self) -> AzureMLHook:
         """The hook; made here, where the connection can be read without blocking the loop."""
-        return AzureMLHook(self.azureml_conn_id)
+        return AzureMLHook(self.azureml_conn_id, task_instance=self.task_instance)
 
     async def watch(self) -> dict[str, Any]:
         """Look until the job has ended; return the event."""
+        seat = watched(self.azureml_conn_id, self.hook, self.job_name, self.poll_interval)
         try:
-            return await asyncio.wait_for(self._until_ended(), self._seconds_left())
+            async with seat as place, self._reader() as log:
+                looking = self._until_ended(place, log)
+                status = await asyncio.wait_for(looking, self._seconds_left())
+                if log and place.workspace:
+                    await log.finish(place.workspace)
+            self._show(status)
+            return self._event(ENDED)
         except asyncio.TimeoutError:
             return await self._give_up()
         except AzureMLError as error:
@@ -95,44 +105,41 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
     def _seconds_left(self) -> float | None:
         return None if self.deadline is None else max(remaining(self.deadline), 0.0)
 
-    async def _until_ended(self) -> dict[str, Any]:
-        tail = LogTail(self.job_name, self.log_offset)
+    async def _until_ended(self, seat: Seat, log: LogReader | None) -> str:
         patience, wait = Patience(self.poll_interval), 0.0
-        async with watched(self.azureml_conn_id, self.hook, self.job_name, self.poll_interval) as seat:
-            while True:
-                try:
-                    status = await seat.status(wait)
-                except AzureMLError as error:
-                    wait = patience.bear(error)
-                    self.log.warning("The state of job %s is not to be had just now: %s", seat.name, error)
-                    continue
-                patience.refill()
-                wait = 0.0
-                await self._tell(seat, status, tail)
-                if is_terminal(status):
-                    return self._event(ENDED)
-
-    async def _tell(self, seat: Seat, status: str, tail: LogTail) -> None:
-        if is_terminal(status):
-            await self._read(seat, tail, is_last=True)
+        while True:
+            try:
+                status = await seat.status(wait)
+            except AzureMLError as error:
+                wait = patience.bear(error)
+                self.log.warning("The state of job %s is not to be had just now: %s", seat.name, error)
+                continue
+            patience.refill()
+            wait = 0.0
+            if is_terminal(status):
+                return status
             self._show(status)
-            return
-        self._show(status)
-        if self.stream_logs:  # the states came all together, the logs should not be read so
-            await asyncio.sleep(random.uniform(0.0, self.poll_interval / 2))
-            await self._read(seat, tail, is_last=False)
+            if (
+                log and seat.workspace and has_log(status)
+            ):  # the states came all together, the logs are spread
+                log.visit(seat.workspace, self.poll_interval / 2)
 
-    async def _read(self, seat: Seat, tail: LogTail, is_last: bool) -> None:
-        if not self.stream_logs or seat.workspace is None:
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[LogReader | None]:
+        """What shows the log beside the waiting; a try goes on where another triggerer of it stopped."""
+        if not self.stream_logs:
+            yield None
             return
+        this_try = str(self.task_instance.try_number) if self.task_instance else ""
+        self._tail = LogTail(self.job_name, self.log_offset, this_try)
+        reader = LogReader(self.hook, self.azureml_conn_id, self._tail, self._say, self.log.warning)
         try:
-            lines = await self.hook.arun(new_lines(seat.workspace, tail, is_last))
-        except AzureMLError as error:  # the connection could not be looked up again
-            tail.problem = str(error)
-            return
-        for line in lines:
-            self.log.info("%s", line)
-        self.log_offset = tail.offset
+            yield reader
+        finally:
+            await reader.close()
+
+    def _say(self, line: str) -> None:
+        self.log.info("%s", line)
 
     def _show(self, status: str) -> None:
         if status != self._status:
@@ -162,7 +169,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
             "reason": reason,
             "status": self._status,
             "error": error,
-            "log_offset": self.log_offset,
+            "log_offset": self._tail.offset if self._tail else self.log_offset,
         }
 
     async def cancel(self) -> None:

@@ -4,6 +4,9 @@
 All jobs of one interval are due at the same moment, so that N of them cost N / 100 requests, one
 after the other; the moment is spread anew each time, with another phase in every watcher. Newcomers
 wait a second for each other, then go first. "Not now" holds everything back, and ends no wait.
+
+Who is asked: run history's batch endpoint; for whom it does not know, or where it is closed to this
+identity, ARM's list of this deployment's jobs; for who is not in there either, ARM's single GET.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import asyncio
 import contextvars
 import math
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -20,14 +23,23 @@ from weakref import WeakKeyDictionary
 from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import run_history
+from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.rest.workspace import Workspace
-from airflow_provider_azureml.triggers.gate import BACKOFF, Alone, Gate
+from airflow_provider_azureml.triggers.arm import Arm
+from airflow_provider_azureml.triggers.gate import Gate
 from airflow_provider_azureml.triggers.poll import legible
 
 GATHER = 1.0
 """Seconds for which newcomers wait for each other, so that 5,000 of them are not 5,000 requests."""
 SPREAD = 0.1
 """Part of the interval by which a round may be late."""
+REOPENS = 600.0
+"""Seconds after which a batch endpoint that was closed to us is tried again: roles spread that long."""
+CLOSED = frozenset({403, 404, 405, 501})
+FEW = 3
+"""So many jobs that the batch does not know are asked for one by one, more of them by list."""
+QUIET = 5.0
+"""A fault after which we may ask again so soon, in seconds, is told to nobody."""
 SHORTEST, DAY = 0.001, 86_400.0
 Answer = str | AzureMLError | None
 
@@ -64,7 +76,8 @@ class Watcher:
         self._task: asyncio.Task[None] | None = None
         self._earlier = asyncio.Event()
         self._wakes = math.inf
-        self._gate, self._alone = Gate(), Alone(hook)
+        self._gate, self._arm = Gate(), Arm(hook)
+        self._closed: dict[str, float] = {}
 
     async def status(self, seat: Seat, wait: float) -> str:
         """See `Seat.status`."""
@@ -74,7 +87,7 @@ class Watcher:
         if answer is not None:
             return answer
         workspace = seat.workspace or await self._hook.aworkspace()
-        return await self._alone.status(workspace, seat.name, seat.interval)
+        return await self._arm.status(workspace, seat.name)
 
     async def close(self) -> None:
         """The last trigger has left."""
@@ -115,8 +128,8 @@ class Watcher:
                         await self._ask_some()
                         await self._until_due()
             except AzureMLError as error:  # the connection or the sign-in, so it concerns everybody
-                self._hold(error)
-                self._tell(list(self._waiting), error)
+                self._gate.hold(error)
+                self._tell(self._due(), error)
 
     async def _until_due(self) -> None:
         while True:
@@ -133,36 +146,69 @@ class Watcher:
                 alarm.cancel()
 
     async def _ask_some(self) -> None:
-        """One request about those whose turn it is; the others follow at once."""
+        """One round of requests about those whose turn it is; the others follow at once."""
         workspace, seats = self._next(await self._hook.aworkspace())
         try:
-            flow = run_history.status_batch(workspace, [seat.name for seat in seats])
-            found = await self._hook.arun(legible(flow))
+            found = await self._batch(workspace, [seat.name for seat in seats])
         except UnreachableError as error:
-            self._hold(error)
-            self._tell(seats, error)
+            self._gate.hold(error)
+            if self._gate.opens > self._loop.time() + QUIET:
+                self._tell(seats, error)
+            return
+        self._gate.relieve()
+        missing = [seat for seat in seats if not self._tell_found(seat, found)]
+        if len(missing) <= FEW:
+            self._tell(missing, None)
+        else:
+            await self._list(workspace, missing)
+
+    async def _batch(self, workspace: Workspace, names: list[str]) -> dict[str, str]:
+        """What run history knows; nothing where it is closed to this identity."""
+        if self._is_closed(workspace):
+            return {}
+        try:
+            found = await self._hook.arun(legible(run_history.status_batch(workspace, names)), ONCE)
+        except UnreachableError:
+            raise
         except ServiceError as error:
             if error.status == 401:
                 raise
-            self._tell(seats, None)
-        else:
-            self._gate.relieve()
-            for seat in seats:
-                status = found[seat.name]
-                self._tell([seat], status if isinstance(status, str) else None)
+            if error.status in CLOSED:
+                self._closed[workspace.path] = self._loop.time() + REOPENS
+            return {}
+        return {name: status for name, status in found.items() if isinstance(status, str)}
+
+    async def _list(self, workspace: Workspace, seats: list[Seat]) -> None:
+        try:
+            found = await self._arm.statuses(workspace, [seat.name for seat in seats])
+        except ServiceError as error:
+            if error.status == 401:
+                raise
+            self._tell(seats, error)
+            return
+        self._tell([seat for seat in seats if not self._tell_found(seat, found)], None)
+
+    def _is_closed(self, workspace: Workspace) -> bool:
+        return self._closed.get(workspace.path, 0.0) > self._loop.time()
 
     def _next(self, current: Workspace) -> tuple[Workspace, list[Seat]]:
-        """At most a batch of seats of one workspace, newcomers first."""
-        now = self._loop.time()
-        due = [s for s in self._waiting if s.due <= now or (s.is_new and s.due <= now + GATHER)]
+        """Seats of one workspace, newcomers first; at most a batch of them where there are batches."""
+        due = self._due()
         due.sort(key=lambda seat: (not seat.is_new, seat.due))
         for seat in due:
             seat.workspace = seat.workspace or current
         workspace = (due[0].workspace if due else None) or current
-        return workspace, [seat for seat in due if seat.workspace == workspace][: run_history.BATCH]
+        seats = [seat for seat in due if seat.workspace == workspace]
+        return workspace, seats if self._is_closed(workspace) else seats[: run_history.BATCH]
 
-    def _hold(self, error: AzureMLError) -> None:
-        self._gate.hold(error, min((seat.interval for seat in self._waiting), default=BACKOFF))
+    def _due(self) -> list[Seat]:
+        now = self._loop.time()
+        return [s for s in self._waiting if s.due <= now or (s.is_new and s.due <= now + GATHER)]
+
+    def _tell_found(self, seat: Seat, found: Mapping[str, str]) -> bool:
+        if seat.name in found:
+            self._tell([seat], found[seat.name])
+        return seat.name in found
 
     def _tell(self, seats: Iterable[Seat], answer: Answer) -> None:
         for seat in seats:

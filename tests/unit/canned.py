@@ -8,10 +8,13 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_azureml.connection import CLOUDS
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
+from airflow_provider_azureml.rest.quota import Quota
+from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.rest.workspace import Workspace
 
 UNKNOWN_JOB = (404, {"error": {"code": "NotFound", "message": "no such job"}})
@@ -32,7 +35,8 @@ def arm_job(name: str, status: str, **properties: Any) -> dict[str, Any]:
 class CannedHook:
     """What operators and triggers use of a hook.
 
-    An answer is a body (200), (status, body), or a function of the request that returns one of these.
+    An answer is a body (200), (status, body), or a function of the request that returns one of these. A body
+    is JSON, or bytes.
     """
 
     def __init__(self) -> None:
@@ -40,6 +44,7 @@ class CannedHook:
         self.workspace._region.append("https://eastus.api.azureml.ms")
         self.log = logging.getLogger("canned")
         self.requests: list[Request] = []
+        self.quota = Quota()
         self._rules: list[tuple[str, re.Pattern[str], list[Any]]] = []
 
     def on(self, method: str, path: str, *answers: Any) -> CannedHook:
@@ -66,14 +71,14 @@ class CannedHook:
         except StopIteration as done:
             return done.value
 
-    async def arun(self, flow: Flow[Any]) -> Any:
+    async def arun(self, flow: Flow[Any], retry: Retry | None = None) -> Any:
         """The same in an event loop."""
         return self.run(flow)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def opened(self) -> AsyncIterator[Any]:
         """There is nothing to open."""
-        yield
+        yield SimpleNamespace(quota=self.quota)
 
     async def aworkspace(self) -> Workspace:
         """The same workspace."""
@@ -96,7 +101,8 @@ def _response(value: Any, request: Request) -> Response:
     if isinstance(value, Exception):
         raise value
     status, body = value if isinstance(value, tuple) else (200, value)
-    return Response(status, {}, json.dumps(body).encode(), request.operation)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Response(status, {}, content, request.operation)
 
 
 def states(statuses: dict[str, str]) -> Any:

@@ -26,7 +26,7 @@ from tests.wire.conftest import ROOT, Sandbox, seed_with_tests_own, start, stop
 from tests.wire.identities import Client
 
 SCRIPT = Path(__file__).parent / "clients" / "provider_canaries.py"
-SINKS = ("logs", "stdout", "stderr", "results", "exceptions", "reprs", "triggers", "templates")
+SINKS = ("logs", "stdout", "stderr", "results", "exceptions", "reprs", "triggers", "templates", "audit")
 CANARIES = (
     "connection's password",
     "wrong secret",
@@ -122,7 +122,8 @@ def found(own_sandbox: Sandbox, secret: str, tmp_path_factory: pytest.TempPathFa
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
     result: dict[str, Any] = json.loads(report.read_text())
-    result["sinks"].update(stdout=[done.stdout], stderr=[done.stderr])
+    audit = [path.read_text() for path in home.glob("logs/azureml-audit/*/*.jsonl")]
+    result["sinks"].update(stdout=[done.stdout], stderr=[done.stderr], audit=audit)
     return result
 
 

@@ -183,7 +183,7 @@ def test_the_highest_attempt_is_found_past_gaps_in_one_request(claim_of) -> None
     )
     number, found = azure.run(highest(azure.workspace, claim))
     assert (number, found.name) == (7, claim.name(7))
-    assert len(azure.asked("POST", BATCH)) == 2
+    assert len(azure.asked("POST", BATCH)) == 1
 
 
 def test_a_window_that_is_full_to_its_end_is_followed_by_the_next(claim_of) -> None:

@@ -62,6 +62,29 @@ def test_a_killed_task_never_ends_green() -> None:
         killed.execute(context())
 
 
+def test_a_killed_task_is_not_deferred_either() -> None:
+    killed = operator(TaskDeferred(trigger=None, method_name="resume"))
+    killed.was_killed = True
+    with pytest.raises(AirflowException, match="ended from outside"):
+        killed.execute(context())
+
+
+def test_a_killed_task_stays_killed_when_it_comes_back_from_its_trigger() -> None:
+    killed = operator()
+    killed.hook = CannedHook().on("GET", "/jobs/j", arm_job("j", "Completed")).on("GET", "/runs/get", {})  # type: ignore[assignment]
+    killed.was_killed = True
+    with pytest.raises(AirflowException, match="ended from outside"):
+        killed.resume(context(), {"name": "j", "reason": ENDED, "status": "Completed", "error": ""})
+
+
+def test_a_task_that_comes_back_answers_for_its_job_again() -> None:
+    back = operator()
+    back.hook = CannedHook().on("GET", "/jobs/j", arm_job("j", "Completed")).on("GET", "/runs/get", {})  # type: ignore[assignment]
+    event = {"name": "j", "owner": "me", "reason": ENDED, "status": "Completed", "error": ""}
+    back.resume(context(), event)
+    assert back.owned_job == ("j", "me")
+
+
 def test_a_kill_before_there_is_a_job_cancels_nothing() -> None:
     killed = operator()
     killed.hook = CannedHook()  # type: ignore[assignment]

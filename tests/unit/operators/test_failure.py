@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from airflow_provider_azureml.compat import AirflowException, AirflowFailException
@@ -16,7 +18,7 @@ from airflow_provider_azureml.errors import (
     ServiceError,
     UnreachableError,
 )
-from airflow_provider_azureml.operators.failure import check_access_mode, is_final, translated
+from airflow_provider_azureml.operators.failure import as_airflows, check_access_mode, is_final, translated
 
 MOUNT = JobFailedError("j", "Failed", "Error Code: ScriptExecution.StreamAccess.Authentication")
 FINAL = [
@@ -53,6 +55,21 @@ def test_what_may_pass_is_left_to_airflows_retries(error: AzureMLError) -> None:
         raise error
     assert not isinstance(caught.value, AirflowFailException)
     assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [*FINAL, *PASSING], ids=lambda error: str(error)[:20])
+def test_what_is_raised_is_airflows_and_ours_at_once(error: AzureMLError) -> None:
+    raised = as_airflows(error, "the text")
+    assert isinstance(raised, AirflowException)
+    assert isinstance(raised, type(error))
+    assert (type(raised).__name__, str(raised)) == (type(error).__name__, "the text")
+    assert vars(raised) == vars(error)
+    assert str(pickle.loads(pickle.dumps(raised))) == "the text"
+
+
+def test_a_mistake_in_an_argument_is_no_refusal_to_explain() -> None:
+    with pytest.raises(AirflowFailException), translated("explain", asked_never):
+        raise FINAL[0]
 
 
 def test_a_refusal_is_explained() -> None:

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import TaskDeferralError
+from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
+from structlog.testing import capture_logs
 
 from airflow_provider_azureml.compat import AirflowException
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.submission import Claim
 from airflow_provider_azureml.rest.intent import CANCEL_TAG
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
-from tests.unit.canned import CannedHook, arm_job, states
+from tests.unit.canned import BROKEN, DENIED, CannedHook, arm_job, states
 
 GUID = "11111111-2222-3333-4444-555555555555"
 JOB = {"type": "command", "command": "true", "environment": "azureml:e:1"}
@@ -126,6 +127,48 @@ def test_a_crashed_trigger_does_not_end_the_job_of_another_epoch(context) -> Non
     with pytest.raises(TaskDeferralError):
         operator(hook).resume_execution("__fail__", FAILED, context)
     assert hook.asked("POST", "/cancel") == []
+
+
+@pytest.mark.parametrize("error", ["Trigger timeout", "Trigger/execution timeout"])  # 3.x, 2.11
+@pytest.mark.parametrize("cancel_on_kill", [True, False])
+def test_a_deferral_that_timed_out_is_a_deadline(context, error: str, cancel_on_kill: bool) -> None:
+    hook = living(context)
+    late = operator(hook, cancel_on_kill=cancel_on_kill)
+    with pytest.raises((TaskDeferralError, TaskDeferralTimeout)):
+        late.resume_execution("__fail__", {"error": error}, context)
+    assert hook.asked("PATCH")[0].json == {"tags": {CANCEL_TAG: "deadline"}}
+    assert len(hook.asked("POST", "/cancel")) == 1
+
+
+def test_a_timed_out_deferral_whose_trigger_has_cancelled_does_not_cancel_twice(context) -> None:
+    hook = living(context)
+    claim = Claim.of(context)
+    marks = {**claim.marks, **claim.fence}
+    hook.on("GET", f"/jobs/{claim.name(0)}", arm_job(claim.name(0), "CancelRequested", properties=marks))
+    with pytest.raises(TaskDeferralTimeout):
+        operator(hook).resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+    assert hook.asked("POST", "/cancel") == []
+
+
+def test_a_cancel_that_fails_then_is_left_for_the_next_try(context) -> None:
+    hook = living(context).on("POST", "/cancel", DENIED)
+    left: dict[str, Any] = {}
+    context["task_state_store"] = SimpleNamespace(set=lambda key, value: left.update({key: value}))
+    with pytest.raises(TaskDeferralError):
+        operator(hook).resume_execution("__fail__", FAILED, context)
+    assert left["azureml_cancel"]["name"] == Claim.of(context).name(0)
+
+
+def test_a_service_that_is_away_then_does_not_hide_airflows_own_error(context, caplog) -> None:
+    hook = CannedHook().on("POST", "/batchrundata", BROKEN).on("GET", "/jobs", BROKEN)
+    with pytest.raises(TaskDeferralError), capture_logs() as said:
+        operator(hook).resume_execution("__fail__", FAILED, context)
+    assert any("it may still run" in line["event"] for line in said)
+
+
+def test_the_definition_is_compiled_once() -> None:
+    made = operator()
+    assert made.compiled is made.compiled
 
 
 def test_a_job_that_may_outlive_its_task_survives_a_crashed_trigger(context) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,14 +12,22 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from airflow_provider_azureml.compat import TaskDeferred
-from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, JobFailedError, ServiceError
+from airflow_provider_azureml.compat import AirflowException, AirflowFailException, TaskDeferred
+from airflow_provider_azureml.errors import (
+    AzureMLError,
+    ConfigurationError,
+    JobFailedError,
+    ServiceError,
+    UnreachableError,
+)
 from airflow_provider_azureml.links import STUDIO_URL
+from airflow_provider_azureml.naming import DETACHED, OWNER
 from airflow_provider_azureml.operators.attempt import EPOCH, TRY, Claim
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.submission import run_identity, settled_number
 from airflow_provider_azureml.rest.flow import Request
-from airflow_provider_azureml.triggers.job import ENDED, OWNER, TIMEOUT
+from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG
+from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT
 from tests.unit.canned import DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -32,12 +41,21 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "unit")
 
 
+class Store(dict[str, Any]):
+    """Airflow's task state store, without its supervisor."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = value
+
+
 class World:
     """One task instance, and an Azure that remembers its jobs."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.pushed: dict[str, Any] = {}
+        self.store = Store()
+        self.jobs_made_at = "2026-01-01T00:00:00Z"
         self.hook = CannedHook()
         self.hook.on("PUT", r"/jobs/[^/]+", self.put).on("GET", r"/jobs/[^/]+", self.get)
         self.hook.on("POST", BATCH, self.batch).on("GET", "/runs/get", {}).on(
@@ -45,15 +63,15 @@ class World:
         )
         self.hook.on("POST", "/cancel", self.cancel)
 
-    def context(self, number: int = 1, epoch: int = 0) -> dict[str, Any]:
-        place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+    def context(self, number: int = 1, epoch: int = 0, map_index: int = -1) -> dict[str, Any]:
+        place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": map_index}
         began = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
         def push(key: str, value: Any) -> None:
             self.pushed[key] = value
 
         ti = SimpleNamespace(**place, try_number=number, max_tries=epoch, start_date=began, xcom_push=push)
-        return {"ti": ti}
+        return {"ti": ti, "task_state_store": self.store}
 
     def task(self, job: Any = JOB, **options: Any) -> AzureMLRunJobOperator:
         given = {"poll_interval": 0.01, "stream_logs": False, "wait_for_completion": False, **options}
@@ -77,6 +95,7 @@ class World:
         body = request.json["properties"]  # type: ignore[index]
         services = {"Studio": {"endpoint": f"https://ml.azure.com/runs/{name}"}}
         self.jobs[name] = arm_job(name, "NotStarted", **{**body, "services": services})
+        self.jobs[name]["systemData"]["createdAt"] = self.jobs_made_at
         return 201, self.jobs[name]
 
     def get(self, request: Request) -> Any:
@@ -94,6 +113,11 @@ class World:
 
     def batch(self, request: Request) -> Any:
         return states({name: job["properties"]["status"] for name, job in self.jobs.items()})(request)
+
+    def complete(self) -> None:
+        """Time passes: every job has ended."""
+        for job in self.jobs.values():
+            job["properties"]["status"] = "Completed"
 
     def sent(self) -> list[dict[str, Any]]:
         """The bodies of all PUTs of jobs."""
@@ -144,6 +168,184 @@ def test_a_second_try_watches_the_living_job_on(world: World) -> None:
     assert task.perform(world.context(2))["status"] == "Running"
     assert world.sent() == []
     assert task.owned_job == (world.name(0), world.name(0).removesuffix("-0"))
+
+
+def test_a_try_that_watches_an_earlier_trys_job_on_says_so_on_it_and_looks_again(world: World) -> None:
+    """So that neither the earlier try, nor its trigger, cancels it."""
+    world.exists(0, "Running")
+    world.task().perform(world.context(2))
+    assert world.jobs[world.name(0)]["properties"]["tags"] == {HOLDER_TAG: "2"}
+    order = [request.method for request in world.hook.requests]
+    assert order == ["POST", "GET", "PATCH", "POST", "GET"]
+
+
+def test_a_job_that_cannot_be_marked_is_watched_all_the_same(world: World) -> None:
+    world.exists(0, "Running")
+    world.hook.on("PATCH", r"/runs/[^/]+", DENIED)
+    with capture_logs() as said:
+        assert world.task().perform(world.context(2))["name"] == world.name(0)
+    assert any("could not be marked" in line["event"] for line in said if line["log_level"] == "warning")
+
+
+def test_a_living_job_of_another_definition_is_watched_with_a_warning_and_not_cancelled(world: World) -> None:
+    world.exists(0, "Running", **{"airflow.fingerprint": "another"})
+    with capture_logs() as said:
+        assert world.task().perform(world.context(2))["name"] == world.name(0)
+    assert any("it runs on with the old one" in line["event"] for line in said)
+    assert world.hook.asked("POST", "/cancel") == []
+
+
+def test_people_see_the_job_in_the_task_state_store(world: World) -> None:
+    world.task().perform(world.context())
+    url = f"https://ml.azure.com/runs/{world.name(0)}"
+    assert world.store == {"azureml_job": {"name": world.name(0), "attempt": 0, "studio_url": url}}
+
+
+def test_the_name_in_the_store_decides_nothing(world: World) -> None:
+    world.exists(0, "Failed")
+    world.store["azureml_job"] = {"name": world.name(7), "attempt": 7, "studio_url": ""}
+    assert world.task().perform(world.context(2))["name"] == world.name(1)
+
+
+def test_an_airflow_without_a_store_takes_the_same_way(world: World) -> None:
+    world.exists(0, "Running")
+    context = world.context(2)
+    del context["task_state_store"]
+    assert world.task().perform(context)["name"] == world.name(0)
+
+
+def test_a_cancel_that_an_earlier_try_could_not_send_is_sent_now(world: World) -> None:
+    world.exists(0, "Running")
+    world.store["azureml_cancel"] = {"name": world.name(0), "reason": "killed", "at": "2026-01-02"}
+    assert world.task().perform(world.context(2))["name"] == world.name(1)
+    assert len(world.hook.asked("POST", "/cancel")) == 1
+    assert world.jobs[world.name(0)]["properties"]["status"] == "Canceled"
+
+
+def test_a_job_whose_cancel_left_its_trace_in_the_store_only_is_followed_by_the_next(world: World) -> None:
+    world.exists(0, "Canceled")
+    world.store["azureml_cancel"] = {"name": world.name(0), "reason": "killed", "at": "2026-01-02"}
+    assert world.task().perform(world.context(2))["name"] == world.name(1)
+
+
+def test_a_job_that_is_marked_for_its_end_and_goes_on_is_asked_again(world: World) -> None:
+    world.exists(0, "Running")
+    world.jobs[world.name(0)]["properties"]["tags"] = {CANCEL_TAG: "deadline"}
+    assert world.task().perform(world.context(2))["name"] == world.name(1)
+    assert world.jobs[world.name(0)]["properties"]["tags"] == {CANCEL_TAG: "deadline"}
+    assert len(world.hook.asked("POST", "/cancel")) == 1
+
+
+def test_a_job_that_is_being_cancelled_is_not_asked_again(world: World) -> None:
+    world.exists(0, "CancelRequested")
+    with pytest.raises(TaskDeferred):
+        world.task(deferrable=True).perform(world.context(2))
+    assert world.hook.asked("POST", "/cancel") == []
+
+
+def test_a_put_whose_answer_was_lost_leaves_a_job_that_the_next_try_finds(world: World) -> None:
+    def lost(request: Request) -> Any:
+        world.put(request)
+        raise UnreachableError(0, "NoAnswer", "nobody answered")
+
+    world.hook.on("PUT", r"/jobs/[^/]+", lost)
+    task = world.task()
+    with pytest.raises(UnreachableError):
+        task.perform(world.context())
+    assert task.owned_job == (world.name(0), world.name(0).removesuffix("-0"))  # for `on_kill`
+    assert world.task().perform(world.context(2))["name"] == world.name(0)
+    assert len(world.jobs) == 1
+
+
+def test_a_put_that_was_repeated_and_then_refused_finds_its_own_job(world: World) -> None:
+    """The body of a pipeline comes back changed: Azure may refuse the very same PUT (wire.md 5)."""
+
+    def stored_then_refused(request: Request) -> Any:
+        world.put(request)
+        return TAKEN
+
+    world.hook.on("PUT", r"/jobs/[^/]+", stored_then_refused)
+    world.jobs_made_at = "2026-01-02T00:00:05Z"  # after the try began
+    assert world.task().perform(world.context())["name"] == world.name(0)
+    assert len(world.jobs) == 1
+
+
+def test_a_job_that_run_history_does_not_show_yet_is_looked_for_by_name(world: World) -> None:
+    world.exists(0, "Running")
+    world.hook.on("POST", BATCH, states({}))
+    assert world.task().perform(world.context(2))["name"] == world.name(0)
+    assert len(world.sent()) == 1
+
+
+@pytest.mark.parametrize(
+    "options, is_detached",
+    [
+        ({"wait_for_completion": True}, False),
+        ({"wait_for_completion": False}, True),
+        ({"wait_for_completion": True, "cancel_on_kill": False}, True),
+    ],
+)
+def test_a_job_that_may_outlive_its_task_says_so(
+    world: World, options: dict[str, Any], is_detached: bool
+) -> None:
+    with pytest.raises(TaskDeferred) if options["wait_for_completion"] else nullcontext():
+        world.task(deferrable=True, **options).perform(world.context())
+    assert world.sent()[0]["properties"].get(DETACHED) == ("true" if is_detached else None)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize("map_index", [-1, 3])
+def test_the_record_is_the_same_in_both_modes(world: World, deferrable: bool, map_index: int) -> None:
+    outputs = {"model": {"uri": "azureml://m", "jobOutputType": "uri_folder"}}
+    metrics = {"run": {"data": {"metrics": [{"key": "mae", "value": 0.5}]}}}
+    world.hook.on("GET", "/runs/get", metrics)
+    context = world.context(map_index=map_index)
+    name = Claim.of(context).name(0)
+    task = world.task(deferrable=deferrable, wait_for_completion=True)
+
+    def finish() -> None:
+        world.jobs[name]["properties"].update(status="Completed", outputs=outputs)
+
+    if deferrable:
+        with pytest.raises(TaskDeferred):
+            task.execute(context)
+        assert world.pushed[STUDIO_URL] == f"https://ml.azure.com/runs/{name}"  # before the wait
+        finish()
+        event = {"name": name, "owner": name[:-2], "reason": ENDED, "status": "Completed", "error": ""}
+        result = world.task(deferrable=True).resume(context, event)
+    else:
+        world.hook.on("POST", BATCH, lambda request: (finish(), world.batch(request))[1])
+        result = task.execute(context)
+    assert result == {
+        "name": name,
+        "status": "Completed",
+        "studio_url": f"https://ml.azure.com/runs/{name}",
+        "outputs": {"model": "azureml://m"},
+        "metrics": {"mae": 0.5},
+    }
+
+
+def test_a_job_that_another_try_cancelled_is_followed_by_the_next_attempt(world: World) -> None:
+    """This try lives, and did not ask for that end."""
+    world.exists(0, "Canceled")
+    world.jobs[world.name(0)]["properties"]["tags"] = {CANCEL_TAG: "killed"}
+    world.hook.on("GET", "/details", {})
+    event = {"name": world.name(0), "reason": ENDED, "status": "Canceled", "error": ""}
+    assert world.task().resume(world.context(2), event)["name"] == world.name(1)
+
+
+def test_a_job_that_a_person_cancelled_is_the_end(world: World) -> None:
+    world.exists(0, "Canceled")
+    world.hook.on("GET", "/details", {})
+    event = {"name": world.name(0), "reason": ENDED, "status": "Canceled", "error": ""}
+    with pytest.raises(AirflowFailException, match="outside of Airflow"):
+        world.task().resume(world.context(2), event)
+    assert world.sent() == []
+
+
+def test_a_job_that_was_deleted_is_not_submitted_anew_under_its_name(world: World) -> None:
+    world.hook.on("POST", BATCH, states({world.name(0): "Completed"}))
+    assert world.task().perform(world.context(2))["name"] == world.name(1)
 
 
 def test_a_completed_job_of_another_definition_is_taken_over_with_a_warning(world: World) -> None:
@@ -231,6 +433,56 @@ def test_a_task_that_was_killed_before_the_put_puts_nothing(world: World) -> Non
     with pytest.raises(AzureMLError, match="ended from outside"):
         task.perform(world.context())
     assert world.sent() == []
+
+
+class Killing(CannedHook):
+    """SIGTERM arrives during the n-th request; Airflow's handler calls `on_kill`, and returns."""
+
+    def __init__(self, world: World, task: AzureMLRunJobOperator, moment: int) -> None:
+        super().__init__()
+        self.workspace, self._rules, self.requests = world.hook.workspace, world.hook._rules, []
+        self.task, self.moment = task, moment
+
+    def _answer(self, request: Request) -> Any:
+        answer = super()._answer(request)
+        if len(self.requests) == self.moment:
+            self.task.on_kill()
+        return answer
+
+
+def never_killed(world: World, task: AzureMLRunJobOperator, work: Any) -> int:
+    """How many requests the same work makes when it is left alone."""
+    task.hook = Killing(world, task, 0)  # type: ignore[assignment]
+    work(task)
+    return len(task.hook.requests)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("way", ["submit", "no wait", "watch on", "take over", "resume", "settled"])
+def test_a_task_that_is_killed_at_any_request_of_any_way_never_ends_green(way: str) -> None:
+    def scene() -> tuple[World, AzureMLRunJobOperator, Any]:
+        world = World()
+        left = {"submit": "", "no wait": "", "watch on": "Running", "settled": "Canceled"}.get(
+            way, "Completed"
+        )
+        if left:
+            world.exists(0, left)
+        event = {"name": world.name(0), "reason": ENDED, "status": left, "error": ""}
+        task = world.task(wait_for_completion=way in ("submit", "watch on"), cancel_on_kill=False)
+        world.hook.on("POST", BATCH, world.batch, lambda request: world.complete() or world.batch(request))
+        number = 1 if left == "" else 2
+        work = {
+            "resume": lambda task: task.resume(world.context(2), event),
+            "settled": lambda task: task.resume_settled(world.context(2, epoch=1), event),
+        }
+        return world, task, work.get(way, lambda task: task.execute(world.context(number)))
+
+    requests = never_killed(*scene())
+    assert requests >= 1
+    for moment in range(1, requests + 1):
+        world, task, work = scene()
+        task.hook = Killing(world, task, moment)  # type: ignore[assignment]
+        with pytest.raises(AirflowException, match="ended from outside"):
+            work(task)
 
 
 def test_environment_and_code_are_in_the_workspace_before_the_job_is(world: World, tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def test_a_trace_that_comes_late_is_a_trace(play, workspace) -> None:
     assert play(intent.cancel(workspace, JOB, "killed"), DENIED, (202, b""), {}).result == ""
 
 
-def test_a_refused_cancel_is_an_error_and_its_mark_tells_the_next_try_to_cancel_again(play, workspace) -> None:
+def test_a_refused_cancel_is_an_error_and_its_mark_tells_the_next_try_to_cancel_again(
+    play, workspace
+) -> None:
     with pytest.raises(DeniedError):
         play(intent.cancel(workspace, JOB, "killed"), {}, DENIED)
 
@@ -84,7 +86,9 @@ def test_the_newest_try_that_watches_a_job_holds_it(tags: Any, properties: Any, 
     ],
 )
 def test_the_fence(status: str, owner: str, try_number: int | None, allowed: bool) -> None:
-    job = Job("a", status, "Command", properties={OWNER: "me", intent.TRY: "1"}, tags={intent.HOLDER_TAG: "2"})
+    job = Job(
+        "a", status, "Command", properties={OWNER: "me", intent.TRY: "1"}, tags={intent.HOLDER_TAG: "2"}
+    )
     assert intent.may_cancel(job, owner, try_number) is allowed
 
 

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from airflow_provider_azureml.compat import TaskSight
 from airflow_provider_azureml.errors import DeniedError
-from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
+from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger, is_abandoned
 
 TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 KEY = pytest.mark.parametrize("map_index, key", [(-1, "t"), (2, "t_2")])
@@ -72,7 +74,7 @@ def test_airflow_can_make_it_again_from_class_and_arguments() -> None:
     assert arguments == {"seconds": 2.0}
 
 
-@pytest.mark.parametrize("state", ["failed", "success", "removed", None])
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", "upstream_failed", "removed", None])
 async def test_a_task_that_a_person_ended_takes_its_work_with_it(task_is, state: str | None) -> None:
     task_is(state)
     killed = deferred()
@@ -88,6 +90,75 @@ async def test_a_task_that_is_still_deferred_has_only_changed_its_triggerer(
     moved = deferred(map_index)
     await moved.on_kill()
     assert moved.cancelled == 0
+
+
+@pytest.mark.parametrize("state", ["scheduled", "queued", "running", "restarting", "up_for_retry", "new"])
+async def test_a_task_that_goes_on_cancels_what_it_has_to_by_itself(task_is, state: str) -> None:
+    """It has been given the event of another triggerer, or a newer try watches the very same job."""
+    task_is(state)
+    taken_away = deferred()
+    await taken_away.on_kill()
+    assert taken_away.cancelled == 0
+
+
+GOING_ON = ("scheduled", "queued", "running", "restarting", "up_for_retry", "up_for_reschedule", "new")
+OVER = ("failed", "success", "skipped", "upstream_failed", "removed", None)
+
+
+@pytest.mark.parametrize(
+    "states, current_try, is_overdue, is_left_alone",
+    [
+        (OVER, None, False, True),  # Airflow 3 tells no try
+        (OVER, 2, False, True),
+        (OVER, 3, False, False),  # a newer try ended it, and answers for it
+        (GOING_ON, None, False, False),
+        (GOING_ON, 2, False, False),
+        (GOING_ON, 3, True, False),
+        (GOING_ON, None, True, False),
+        (GOING_ON, 2, True, True),  # 2.11 ends it for `execution_timeout`, without a word to us
+        (("deferred",), None, False, False),
+        (("deferred",), 2, False, False),
+        (("deferred",), 2, True, False),  # another triggerer has it, and cancels at the deadline
+        (("deferred",), 3, True, False),
+    ],
+)
+def test_who_answers_for_the_job_of_a_trigger_that_was_taken_away(
+    states: tuple[str | None, ...], current_try: int | None, is_overdue: bool, is_left_alone: bool
+) -> None:
+    for state in states:
+        seen = TaskSight(state, current_try)
+        assert is_abandoned(seen, own_try=2, is_overdue=is_overdue) is is_left_alone, state
+
+
+@pytest.mark.parametrize("state, current_try", [("failed", 7), ("running", 7), (None, None)])
+def test_a_trigger_that_does_not_know_its_try_goes_by_the_state(
+    state: str | None, current_try: int | None
+) -> None:
+    expected = state != "running"
+    assert is_abandoned(TaskSight(state, current_try), own_try=None, is_overdue=True) is expected
+
+
+async def test_an_airflow_that_does_not_say_is_asked_again_and_then_nothing_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def silent(message: Any) -> None:
+        asked.append(message)
+        raise ConnectionResetError("the supervisor is gone")
+
+    async def at_once(seconds: float) -> None:
+        """Time passes."""
+
+    runner = "airflow.sdk.execution_time.task_runner.SUPERVISOR_COMMS"
+    monkeypatch.setattr(runner, SimpleNamespace(send=silent), raising=False)
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    unknown = deferred()
+    with capture_logs() as said:
+        await unknown.on_kill()
+    assert (len(asked), unknown.cancelled) == (3, 0)
+    assert "airflow azureml reap" in said[-1]["event"]
+    assert said[-1]["log_level"] == "error"
 
 
 async def test_without_a_task_instance_nothing_is_cancelled() -> None:
@@ -119,8 +190,6 @@ async def test_a_triggerer_that_shuts_down_cancels_nothing() -> None:
 
 
 async def test_a_refused_cancel_is_logged_and_does_not_crash_the_triggerer(task_is) -> None:
-    from structlog.testing import capture_logs
-
     task_is("failed")
     with capture_logs() as said:
         await deferred(refusal=DeniedError(403, "AuthorizationFailed", "no")).on_kill()

@@ -10,13 +10,14 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, DeniedError, ServiceError
-from airflow_provider_azureml.rest.intent import CANCEL_TAG
+from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger
 from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
@@ -28,6 +29,10 @@ def trigger(hook: CannedHook, **options: Any) -> AzureMLJobTrigger:
     made = AzureMLJobTrigger(**given)
     made.hook = hook  # type: ignore[assignment]
     return made
+
+
+def try_of(number: int) -> SimpleNamespace:
+    return SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=number)
 
 
 def azure(status: str = "Running", owner: str = "me") -> CannedHook:
@@ -68,10 +73,25 @@ async def test_it_fires_once_the_job_has_ended() -> None:
 
 async def test_poll_errors_are_waited_out_and_cancel_nothing() -> None:
     hook = azure().on("POST", BATCH, BROKEN, BROKEN, states({"j": "Failed"}))
+    assert (await event_of(trigger(hook)))["status"] == "Failed"
+    assert hook.asked("POST", "/cancel") == []
+
+
+async def test_an_answer_about_this_job_that_is_an_error_is_told_and_waited_out() -> None:
+    hook = azure().on("POST", BATCH, states({}))
+    hook.on("GET", "/jobs/j", UNKNOWN_JOB, UNKNOWN_JOB, arm_job("j", "Failed"))
     with capture_logs() as said:
         assert (await event_of(trigger(hook)))["status"] == "Failed"
     assert [line["log_level"] for line in said].count("warning") == 2
     assert hook.asked("POST", "/cancel") == []
+
+
+class Slow(CannedHook):
+    """A hook whose flows take a while."""
+
+    async def arun(self, flow: Any) -> Any:
+        await asyncio.sleep(0.2)
+        return self.run(flow)
 
 
 class Unopened(CannedHook):
@@ -180,12 +200,12 @@ async def test_a_state_that_is_never_to_be_had_is_an_event_and_no_cancel(monkeyp
 async def test_the_log_is_told_and_its_place_is_kept_for_the_next_triggerer() -> None:
     url = "https://a.blob.core.windows.net/c/std_log.txt?sig=x"
     hook = azure("Completed").on("GET", "/runs/j/details", {"logFiles": {"user_logs/std_log.txt": url}})
-    hook.on("GET", "std_log.txt", (206, "hello"), (416, ""))
+    hook.on("GET", "std_log.txt", (206, b"\nhello\n"), (206, b"\n"))
     with capture_logs() as said:
         event = await event_of(trigger(hook, stream_logs=True, log_offset=100))
-    assert [line["event"] for line in said] == ['"hello"', "Job j is Completed"]
-    assert event["log_offset"] == 100 + len('"hello"')
-    assert hook.asked("GET", "std_log.txt")[0].headers["Range"].startswith("bytes=100-")
+    assert [line["event"] for line in said] == ["hello", "Job j is Completed"]
+    assert event["log_offset"] == 100 + len("hello\n")
+    assert hook.asked("GET", "std_log.txt")[0].headers["Range"].startswith("bytes=99-")
 
 
 async def test_a_kill_cancels_our_living_job_and_says_why_on_it() -> None:
@@ -207,6 +227,36 @@ async def test_a_kill_cancels_our_living_job_and_says_why_on_it() -> None:
 async def test_what_is_not_to_be_cancelled_is_not(hook: CannedHook, options: dict[str, Any]) -> None:
     await trigger(hook, **options).cancel()
     assert hook.asked("POST", "/cancel") == []
+
+
+async def test_a_job_that_a_newer_try_watches_is_left_to_it() -> None:
+    hook = azure()
+    hook.on("GET", "/jobs/j", arm_job("j", "Running", properties={OWNER: "me"}, tags={HOLDER_TAG: "2"}))
+    older, newer = trigger(hook), trigger(hook)
+    older.task_instance, newer.task_instance = try_of(1), try_of(2)
+    await older.cancel()
+    assert hook.asked("POST", "/cancel") == []
+    await newer.cancel()
+    assert len(hook.asked("POST", "/cancel")) == 1
+
+
+async def test_a_deadlines_cancel_outlives_the_trigger_that_is_taken_away_meanwhile() -> None:
+    """Airflow 2.11 takes it away at the same moment, for `execution_timeout`."""
+    hook = Slow().on("POST", "/jobs/j/cancel", (202, {})).on("PATCH", "/runs/j", {})
+    hook.on("GET", "/jobs/j", arm_job("j", "Running", properties={OWNER: "me"}))
+    late = asyncio.create_task(event_of(trigger(hook, deadline=0.0)))
+    await asyncio.sleep(0.05)
+    late.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    assert hook.asked("POST", "/cancel") == []
+    await asyncio.sleep(0.5)
+    assert len(hook.asked("POST", "/cancel")) == 1
+
+
+@pytest.mark.parametrize("deadline, is_overdue", [(None, False), (time.time() + 600, False), (0.0, True)])
+def test_only_a_deadline_that_has_come_makes_it_overdue(deadline: float | None, is_overdue: bool) -> None:
+    assert trigger(CannedHook(), deadline=deadline).is_overdue is is_overdue
 
 
 async def test_a_refused_cancel_is_raised_for_the_caller_to_tell() -> None:

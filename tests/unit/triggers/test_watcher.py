@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from airflow_provider_azureml.errors import (
     UnreachableError,
 )
 from airflow_provider_azureml.rest.flow import Flow, Request
+from airflow_provider_azureml.rest.quota import Quota
+from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.triggers.watcher import watched
 from tests.unit.canned import DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
@@ -57,11 +60,12 @@ class Azure(CannedHook):
     def __init__(self, latency: float = 0.1) -> None:
         super().__init__()
         self.latency = latency
+        self.quota = Quota(now)
         self.batches: list[tuple[float, list[str]]] = []
         self.openings: list[AzureMLError | None] = []
         self.is_open = False
 
-    async def arun(self, flow: Flow[Any]) -> Any:
+    async def arun(self, flow: Flow[Any], retry: Retry | None = None) -> Any:
         await asyncio.sleep(self.latency)
         before = len(self.requests)
         try:
@@ -70,13 +74,13 @@ class Azure(CannedHook):
             self.batches += [(now(), list(asked)) for asked in map(_names, self.requests[before:]) if asked]
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def opened(self) -> AsyncIterator[Any]:
         problem = self.openings.pop(0) if self.openings else None
         if problem:
             raise problem
         self.is_open = True
         try:
-            yield
+            yield SimpleNamespace(quota=self.quota)
         finally:
             self.is_open = False
 
@@ -206,7 +210,7 @@ async def test_an_outage_of_an_hour_is_probed_and_ends_for_everybody() -> None:
                     continue
 
     moments = await together(*(until_seen(f"j{n}") for n in range(5000)))
-    assert len([1 for at, _ in azure.batches if at < hour]) <= 75
+    assert len([1 for at, _ in azure.batches if at < hour]) <= 160  # the mean pause is half a minute
     assert max(moments) <= hour + 72 + 30 + 50 * 0.2
 
 
@@ -231,7 +235,7 @@ async def test_a_refused_or_illegible_batch_is_asked_of_arm_job_by_job() -> None
 @in_virtual_time
 async def test_only_a_few_are_asked_alone_at_a_time_and_a_throttled_one_holds_the_others() -> None:
     names = [f"j{n}" for n in range(100)]
-    azure = Azure(latency=1.0).on("POST", BATCH, DENIED)
+    azure = Azure(latency=1.0).on("POST", BATCH, DENIED).on("GET", "/jobs", {"value": []})
     azure.on("GET", "/jobs/j.*", THROTTLED, arm_job("j", "Running"))
     seen = await together(*(looks(azure, name, 1) for name in names))
     assert sum(isinstance(each[0][1], AzureMLError) for each in seen) == 1

@@ -27,8 +27,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from azure.core.pipeline.transport import AioHttpTransport, RequestsTransport
 
+from airflow_provider_azureml.audit.sink import journal_in
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.keyvault import AzureKeyVaultHook
+from airflow_provider_azureml.hooks.recording import audit_folder
 from airflow_provider_azureml.identity import resolver
 from airflow_provider_azureml.operators import rotating
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
@@ -311,6 +313,7 @@ def plant(logger: str) -> None:
     SINKS["triggers"].append(json.dumps(AzureMLJobTrigger("canary_password", PLANTED).serialize()))
     context("planted")["ti"].xcom_push("leak", PLANTED)
     rendered(AzureMLRunJobOperator(task_id="planted", job={"command": PLANTED}))
+    journal_in(audit_folder()).append({"kind": "intent", "event": PLANTED})
 
     def fail() -> None:
         try:

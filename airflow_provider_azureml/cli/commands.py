@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All commands. Whatever is imported here is paid for by each call of `airflow`: definitions only."""
+
+from __future__ import annotations
+
+from airflow_provider_azureml.cli import audit, reap
+from airflow_provider_azureml.cli.command import Command
+
+GROUPS: dict[str, str] = {
+    "audit": "Who did what in Azure, as this provider wrote it down",
+}
+"""Help of the first words that have further words below them."""
+COMMANDS: tuple[Command, ...] = (*audit.COMMANDS, reap.COMMAND)

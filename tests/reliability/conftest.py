@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Azure for the session, an environment like a worker's, and the counts in the terminal's summary."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+# Before Airflow is imported: these processes have no database and no DAGs.
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+os.environ.setdefault("AIRFLOW_DISABLE_GREENBACK_PORTAL", "true")
+
+from tests.reliability.world.azure import CONNECTION, Azure, azure
+
+COUNTS: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    """The Azure of all runs, and the connection to it."""
+    with azure(tmp_path_factory.mktemp("reliability")) as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
+        patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "reliability")
+        yield made
+
+
+@pytest.fixture
+def count() -> list[str]:
+    """Lines for the terminal's summary."""
+    return COUNTS
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was counted, whether or not output is captured."""
+    if COUNTS:
+        terminalreporter.section("reliability")
+        for line in COUNTS:
+            terminalreporter.write_line(line)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a process can be struck: before and after each of its effects, numbered in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tests.reliability.world.engine import Killed, Process
+
+T = TypeVar("T")
+BEFORE, AFTER = "before", "after"
+
+Strike = Callable[[Process], None]
+
+
+class AnswerLostError(Exception):
+    """The effect took place; its answer is another one. Status 0 is a connection that was reset."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def kill(process: Process) -> None:
+    """SIGKILL."""
+    process.die()
+
+
+def lose(status: int) -> Strike:
+    """Replace the answer to a request by an error; 0 resets the connection."""
+
+    def strike(process: Process) -> None:
+        raise AnswerLostError(status)
+
+    return strike
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Something that a process did to the world; the answer to a request can be lost."""
+
+    process: str
+    what: str
+    is_request: bool
+
+    def __str__(self) -> str:
+        return f"{self.process}: {self.what}"
+
+
+class Failpoints:
+    """The effects of one run, and the plan of what happens at which.
+
+    :param plan: (number of the effect, `before` or `after`) -> strike.
+    """
+
+    def __init__(self, plan: Mapping[tuple[int, str], Strike] | None = None) -> None:
+        self.plan = dict(plan or {})
+        #: What was done, in order.
+        self.effects: list[Effect] = []
+
+    def perform(
+        self, process: Process | None, what: str, act: Callable[[], T], *, is_request: bool = False
+    ) -> T:
+        """Carry an effect out, unless the process that wants it is dead, or dies of it."""
+        if process is None:
+            return act()
+        if not process.alive:
+            process.refused += 1
+            raise Killed
+        number = len(self.effects)
+        self.effects.append(Effect(process.name, what, is_request))
+        process.engine.attention = True
+        self._strike(process, number, BEFORE)
+        result = act()
+        self._strike(process, number, AFTER)
+        return result
+
+    def _strike(self, process: Process, number: int, phase: str) -> None:
+        strike = self.plan.get((number, phase))
+        if strike is not None:
+            strike(process)
