@@ -19,7 +19,7 @@ from tests.bench.triggerer_process import Airflow, Triggerer
 
 JOBS = int(os.environ.get("BENCH_JOBS", "5000"))
 INTERVAL = 30.0
-PATIENCE = 420.0
+PATIENCE = float(os.environ.get("BENCH_PATIENCE", "300"))
 QUIET = 8.0
 """Seconds without a request after which a round is over: rounds are 30 s apart, give or take 3."""
 EXPERIMENT = "bench"
@@ -95,7 +95,8 @@ class Scene:
         deadline = time.monotonic() + PATIENCE
         while (there := task_log.count(self.airflow.logs, dag_id, what)) < count:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"only {there} of {count} triggers have logged {what!r}")
+                problem = f"only {there} of {count} triggers have logged {what!r}"
+                raise RuntimeError(f"{problem}:\n{self.airflow.triggerer_log.read_text()[-3000:]}")
             tell(f"{dag_id}: {there} of {count}")
             time.sleep(3.0)
         return task_log.read(self.airflow.logs, dag_id)

@@ -58,6 +58,11 @@ class Airflow:
     def logs(self) -> Path:
         return self.home / "logs"
 
+    @property
+    def triggerer_log(self) -> Path:
+        """What triggerers print."""
+        return self.home / "triggerer.log"
+
     def run(self, *words: str, given: str = "") -> None:
         """Run a Python module to its end in this Airflow's environment."""
         done = subprocess.run(
@@ -132,7 +137,7 @@ def running(airflow: Airflow, capacity: int) -> Iterator[Triggerer]:
     """Start a triggerer with an empty log folder; yields at once, stops it afterwards."""
     command = [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs", "--capacity", str(capacity)]
     airflow.home.mkdir(parents=True, exist_ok=True)
-    with (airflow.home / "triggerer.log").open("ab") as log:
+    with airflow.triggerer_log.open("ab") as log:
         process = subprocess.Popen(
             command, env=airflow.environment, stdout=log, stderr=log, start_new_session=True
         )
