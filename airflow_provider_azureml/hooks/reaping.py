@@ -7,6 +7,7 @@ is cleared and the triggerer dies before it notices: only a look from outside fi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -128,7 +129,7 @@ class Reaper:
         found: Living = self.hook.run(living(self.hook.workspace, self.deployment))
         keys = {job.name: task_of(job, self.deployment) for job in found.jobs}
         answers = self._answers([key for key in keys.values() if key])
-        now = datetime.now(timezone.utc)
+        now = datetime.fromtimestamp(time.time(), timezone.utc)
         for job in found.jobs:
             key = keys[job.name]
             answer = answers[key] if key else None

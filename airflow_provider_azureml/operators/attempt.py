@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -22,7 +22,7 @@ from airflow_provider_azureml.rest import intent, run_history
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.intent import TRY
-from airflow_provider_azureml.rest.job import Job, is_terminal
+from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.rest.timestamp import moment
 from airflow_provider_azureml.rest.workspace import Workspace
 
@@ -89,13 +89,18 @@ def is_of_another_run(mark: str, own: str) -> bool:
     return began != own_began if clears == own_clears else int(clears) > int(own_clears)
 
 
+def is_marked(job: Job, claim: Claim) -> bool:
+    """Whether a job bears the marks of this task instance."""
+    return job.properties.get(OWNER) == claim.base and job.properties.get(TRY, "").isdigit()
+
+
 def attempt_of(job: Job, claim: Claim, number: int) -> Attempt:
     """The attempt that a job is.
 
     :raises ConfigurationError: the job has our name and is somebody else's.
     """
     marks = job.properties
-    if marks.get(OWNER) != claim.base or not marks.get(TRY, "").isdigit():
+    if not is_marked(job, claim):
         mend = "Choose another [azureml] deployment_id, or rename or delete that job."
         raise ConfigurationError(f"job '{job.name}'", "exists, and this task did not submit it.", mend)
     return Attempt(
@@ -117,57 +122,61 @@ def _created(job: Job) -> datetime:
     return told or datetime.fromtimestamp(0, timezone.utc)
 
 
-def highest(workspace: Workspace, claim: Claim, known: int = -1) -> Flow[tuple[int, Job | None] | None]:
+def highest(
+    workspace: Workspace, claim: Claim, known: int = -1, suffices: Callable[[int, Job], bool] | None = None
+) -> Flow[tuple[int, Job | None] | None]:
     """The highest existing attempt, past gaps: all candidates of a window in one request.
 
     :param known: an attempt that exists for certain, though run history may not know it yet.
+    :param suffices: whether the job as run history shows it is enough; otherwise ARM is asked for it.
 
     The job is None when it was deleted after it had ended: run history remembers what ARM forgot.
     Raises UnreachableError when ARM does not know a job that run history says is going on.
     """
-    found = None
-    start = 0
-    while True:
-        seen = yield from _highest_in(workspace, claim, range(start, start + WINDOW))
-        if seen is None:
-            break
-        found = seen
-        start += WINDOW
-        if seen[0] < start - WINDOW // 2:  # the names above it, which do not exist, were asked for, too
-            break
-    number, status = max(found or (-1, ""), (known, ""))
+    number, seen = yield from _seen_highest(workspace, claim)
+    if known > number:
+        number, seen = known, None
     if number < 0:
         return None
+    if seen is not None and is_marked(seen, claim) and suffices and suffices(number, seen):
+        return number, seen
     try:
         return number, (yield from job_flows.get(workspace, claim.name(number)))
     except NotFoundError as error:
-        if is_terminal(status):
+        if seen is not None and seen.is_terminal:
             return number, None
-        text = f"run history says that this job is {status or 'there'}, but: {error.message}"
+        text = f"run history says that this job is {seen.status if seen else 'there'}, but: {error.message}"
         raise UnreachableError(404, "NotYetKnown", text, error.request_id, error.operation) from error
 
 
-def _highest_in(workspace: Workspace, claim: Claim, numbers: range) -> Flow[tuple[int, str] | None]:
-    """The number of the highest attempt of a window, and its state as far as it is told."""
+def _seen_highest(workspace: Workspace, claim: Claim) -> Flow[tuple[int, Job | None]]:
+    found: tuple[int, Job | None] = (-1, None)
+    start = 0
+    while True:
+        seen = yield from _highest_in(workspace, claim, range(start, start + WINDOW))
+        start += WINDOW
+        found = found if seen is None else seen
+        # The names above it, which do not exist, were asked for, too: no gap is that wide.
+        if seen is None or seen[0] < start - WINDOW // 2:
+            return found
+
+
+def _highest_in(workspace: Workspace, claim: Claim, numbers: range) -> Flow[tuple[int, Job] | None]:
+    """The number of the highest attempt of a window, and the job as far as it is told."""
     names = {claim.name(number): number for number in numbers}
     try:
-        answers = yield from run_history.status_batch(workspace, names)
+        answers = yield from run_history.job_batch(workspace, names)
     except ServiceError:
-        existing = yield from _listed(workspace, claim)
+        jobs = yield from job_flows.list_by_property(workspace, OWNER, claim.base)  # the documented way
     else:
         _refuse_unknown(answers)
-        existing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
-    return max(((names[name], existing[name]) for name in existing if name in names), default=None)
+        jobs = [job for job in answers.values() if isinstance(job, Job)]
+    existing = [(names[job.name], job) for job in jobs if job.name in names]
+    return max(existing, key=lambda each: each[0], default=None)
 
 
-def _refuse_unknown(answers: Mapping[str, str | ServiceError]) -> None:
+def _refuse_unknown(answers: Mapping[str, Job | ServiceError]) -> None:
     """An attempt whose existence is not known may not be passed over: it could be running."""
     for answer in answers.values():
         if isinstance(answer, AzureMLError) and not isinstance(answer, NotFoundError):
             raise answer
-
-
-def _listed(workspace: Workspace, claim: Claim) -> Flow[dict[str, str]]:
-    """The documented way, for where the batch endpoint is closed: ARM's list by property."""
-    jobs = yield from job_flows.list_by_property(workspace, OWNER, claim.base)
-    return {job.name: job.status for job in jobs}

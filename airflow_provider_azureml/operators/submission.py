@@ -119,8 +119,13 @@ class Submission:
         """Look and decide, until there is a job to watch."""
         held = -1
         claim = replace(claim, wished_cancel=store.wished_cancel(self.context, self.log))
+
+        def is_passed_over(number: int, job: Job) -> bool:
+            return isinstance(self._decide(number, job, claim, settled), Submit)
+
         while True:
-            number, job = self.hook.run(highest(self.hook.workspace, claim, self.known)) or (-1, None)
+            look = highest(self.hook.workspace, claim, self.known, is_passed_over)
+            number, job = self.hook.run(look) or (-1, None)
             decision = self._decide(number, job, claim, settled)
             if job is None or isinstance(decision, Submit):
                 made = self._try_submit(compiled, claim, number + 1)

@@ -20,6 +20,7 @@ from airflow_provider_azureml.rest.flow import (
     expect,
     pages,
 )
+from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.rest.workspace import Workspace, discover
 
 BATCH = 100
@@ -84,8 +85,14 @@ def status_batch(workspace: Workspace, names: Iterable[str]) -> Flow[dict[str, s
 
     Undocumented, but every SDK since 2022 ships it; callers fall back to ARM (design D3).
     """
+    found = yield from job_batch(workspace, names)
+    return {name: job.status if isinstance(job, Job) else job for name, job in found.items()}
+
+
+def job_batch(workspace: Workspace, names: Iterable[str]) -> Flow[dict[str, Job | ServiceError]]:
+    """The same with all that run history tells beside it: tags, properties and the time of the making."""
     wanted = list(dict.fromkeys(names))
-    answers: dict[str, str | ServiceError] = {}
+    answers: dict[str, Job | ServiceError] = {}
     for start in range(0, len(wanted), BATCH):
         chunk = wanted[start : start + BATCH]
         url = yield from _history(workspace, "/batchrundata")
@@ -142,14 +149,31 @@ def _history(workspace: Workspace, path: str) -> Flow[str]:
     return f"{api}/history/v1.0{workspace.path}{path}?api-version=v1.0"
 
 
-def _read_batch(chunk: list[str], response: Response) -> dict[str, str | ServiceError]:
+def _read_batch(chunk: list[str], response: Response) -> dict[str, Job | ServiceError]:
     body = response.json()
     good, bad = body.get("successfulResults") or {}, body.get("failedResults") or {}
-    answers: dict[str, str | ServiceError] = {}
+    answers: dict[str, Job | ServiceError] = {}
     for name in chunk:
-        status = ((good.get(name) or {}).get("runMetadata") or {}).get("status")
-        answers[name] = str(status) if status else _failed(bad.get(name), response)
+        run = (good.get(name) or {}).get("runMetadata") or {}
+        answers[name] = _job(name, run) if run.get("status") else _failed(bad.get(name), response)
     return answers
+
+
+def _job(name: str, run: Mapping[str, Any]) -> Job:
+    """A job as run history shows it: of ARM's fields it has these only."""
+    return Job(
+        name=name,
+        status=str(run["status"]),
+        job_type="",
+        properties=_texts(run.get("properties")),
+        tags=_texts(run.get("tags")),
+        created_at=str(run.get("createdUtc") or ""),
+    )
+
+
+def _texts(values: Any) -> dict[str, str]:
+    given = values.items() if isinstance(values, Mapping) else ()
+    return {key: str(value) for key, value in given if value is not None}
 
 
 def _failed(value: Mapping[str, Any] | None, response: Response) -> ServiceError:

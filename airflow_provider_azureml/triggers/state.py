@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from logging import INFO, WARNING
 from typing import Any
 
 from airflow_provider_azureml.errors import AzureMLError, ServiceError
@@ -101,7 +102,8 @@ class AzureMLBaseStateTrigger(AzureMLBaseTrigger):
                     seen = await self._look()
                 except ServiceError as error:
                     pause = patience.after_error(error)
-                    self.log.warning("The state of %s is not to be had just now: %s", self.name, error)
+                    told = "The state of %s is not to be had just now: %s"
+                    await self.say(WARNING, told, self.name, error)
                     continue
                 if seen.has_ended:
                     return seen
@@ -112,7 +114,7 @@ class AzureMLBaseStateTrigger(AzureMLBaseTrigger):
         seen = await self.hook.arun(legible(self.look(workspace)))
         if seen.status != self._status:
             self._status = seen.status
-            self.log.info("%s: %s", self.name, seen.status)
+            await self.say(INFO, "%s: %s", self.name, seen.status)
         return seen
 
     async def on_kill(self) -> None:

@@ -27,7 +27,7 @@ from azure_sandbox.kernel import seed
 from azure_sandbox.kernel.clock import Clock, SystemClock, http_date
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, empty_on_head
-from azure_sandbox.kernel.faults import Rule
+from azure_sandbox.kernel.fault_rules import Asked, Rule
 from azure_sandbox.kernel.ledger import Actor, acting
 from azure_sandbox.kernel.operation import COMPONENT, PUBLIC, Call, Router, Surface, component_of
 from azure_sandbox.kernel.service import Service
@@ -149,12 +149,14 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
     need = operation.need(call)
     if need is not None and not surface.permits(call.cloud, call.caller, need):
         raise surface.denied(call.caller, need)
+    scenarios = call.cloud.scenarios.of(request.headers, call.caller.object_id)
     # The control API, the one surface with a prefix, must stay able to take the faults away.
     if call.cloud.faults.rules and not surface.prefix:
-        call.fault = call.cloud.faults.strike(method, host_of(request), call.path, call.caller.object_id)
+        asked = Asked(method, host_of(request), call.path, call.caller.object_id, scenarios)
+        call.fault = call.cloud.faults.strike(asked)
         if call.fault is not None and call.fault.phase == "before":
             return _instead(call.fault)
-    acting.set(Actor(call.caller.object_id, call.request_id))
+    acting.set(Actor(call.caller.object_id, call.request_id, scenarios))
     return await operation.handler(call)
 
 

@@ -45,7 +45,13 @@ async def running(
     certificates = Certificates(cloud.data / "pki", names)
     requests = RequestLog(cloud.data / "requests.jsonl")
     app = create_app(cloud, services, requests)
-    gateway = Gateway(app, allowed(names), certificates.server_context(), proxy_port, metadata_port)
+
+    def unresolved(host: str) -> bool:
+        return cloud.faults.strike_connection(host) is not None
+
+    gateway = Gateway(
+        app, allowed(names), certificates.server_context(), unresolved, proxy_port, metadata_port
+    )
     await gateway.start()
     cloud.metadata_url = f"http://127.0.0.1:{gateway.metadata_port}"
     cloud.client_environment = client_environment(certificates, gateway.proxy_port, gateway.metadata_port)

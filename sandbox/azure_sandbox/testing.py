@@ -28,7 +28,8 @@ from azure_sandbox.app import create_cloud, create_router, create_services, resp
 from azure_sandbox.kernel.clock import Clock, CloudClock
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import REASON_HEADER
-from azure_sandbox.kernel.faults import Rule
+from azure_sandbox.kernel.fault_rules import Rule
+from azure_sandbox.kernel.leaks import find_leaks
 from azure_sandbox.kernel.ledger import Effect
 from azure_sandbox.kernel.operation import Router
 from azure_sandbox.kernel.ports import Directory, Timelines
@@ -156,6 +157,10 @@ class Stalled(Exception):
         self.answer = answer
 
 
+class Unresolved(Exception):
+    """A fault rule says that a host has no address."""
+
+
 class InProcess(_Tokens):
     """A sandbox without sockets. One thread at a time may use it, any event loop's or none's."""
 
@@ -173,10 +178,13 @@ class InProcess(_Tokens):
     ) -> Answer:
         """One request against a full URL (``https://management.azure.com/...``), as if over TLS.
 
+        :raises Unresolved: where a fault rule says that the host has no address
         :raises Lost: where a fault rule ends the connection
         :raises Stalled: where a fault rule keeps it silent
         """
         parts = urlsplit(url)
+        if self.cloud.faults.rules and self.cloud.faults.strike_connection(parts.netloc):
+            raise Unresolved(parts.netloc)
         run = _on_a_loop if parts.netloc.endswith(".core.windows.net") else _at_once
         return copy_context().run(run, self._answer(_scope(method.upper(), parts, headers or {}), body))
 
@@ -213,6 +221,11 @@ class InProcess(_Tokens):
     def revoke(self, object_id: str) -> None:
         """As ``POST /_sandbox/revoke``: the tokens that a principal holds are refused from now on."""
         self.cloud.entra.revoke(object_id, self.clock.time_of("entra"))
+
+    def leaks(self, deployment: str) -> dict[str, list[dict[str, Any]]]:
+        """As ``GET /_sandbox/leaks``."""
+        self.cloud.agenda.catch_up()
+        return find_leaks(self.cloud, deployment)
 
     def ledger(self, since: int = 0, kind: str | None = None) -> list[Effect]:
         """As ``GET /_sandbox/ledger``."""

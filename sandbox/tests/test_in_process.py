@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from azure_sandbox.kernel.clock import ManualClock
-from azure_sandbox.testing import Answer, InProcess, Lost, Stalled, in_process
+from azure_sandbox.testing import Answer, InProcess, Lost, Stalled, Unresolved, in_process
 from sandbox.tests.services.control.conftest import ML, SEED
 
 
@@ -133,3 +133,25 @@ def test_other_damage_is_an_answer_and_the_rule_counts(client: Client) -> None:
     client.sandbox.fault({"match": {"path": "/cut"}, "phase": "after", "action": {"truncate": 4}})
     answer = client.submit("cut")
     assert (len(answer.body), answer.headers["content-length"]) == (4, "4")
+
+
+def test_a_host_without_an_address_is_an_exception(client: Client) -> None:
+    client.sandbox.fault(
+        {"match": {"host": "management.azure.com"}, "phase": "before", "action": {"dns_fail": True}}
+    )
+    with pytest.raises(Unresolved):
+        client.submit("unresolved")
+    assert client.submit("unresolved").status == 201
+
+
+def test_settings_are_made_without_a_request(client: Client) -> None:
+    sandbox = client.sandbox
+    sandbox.throttle({"deletes": {"size": 1, "per_second": 1}})
+    assert [client.arm("DELETE", "/jobs/none").status for _ in range(2)] == [404, 429]
+    assert sandbox.throttle({})["deletes"]["refused"] == 1
+    sandbox.lags({"list_by_property": 5})
+    client.submit("listed-late")
+    assert b"listed-late" not in client.arm("GET", "/jobs").body
+    sandbox.clock.advance(5)
+    assert b"listed-late" in client.arm("GET", "/jobs").body
+    assert sandbox.leaks("prod")["jobs"] == []

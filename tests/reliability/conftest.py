@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -23,7 +24,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
     with azure(tmp_path_factory.mktemp("reliability")) as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
         patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "reliability")
+        gc.collect()
+        gc.freeze()  # Airflow's modules are a million objects, which every full collection would visit
         yield made
+        gc.unfreeze()
 
 
 @pytest.fixture

@@ -359,7 +359,7 @@ def test_an_unreachable_azure_is_one_error_within_a_minute(
             "arguments": {"job": JOB},
         }
         found = run([case], environment, tmp_path)["unreachable"]
-    assert found["error"] == "AirflowException", found
+    assert found["error"] == "UnreachableError", found
     assert "NoAnswer" in found["text"]
     assert "login.microsoftonline.com" in found["text"] or "management.azure.com" in found["text"]
     assert found["seconds"] < 60

@@ -6,6 +6,7 @@
 | status | this answer | this answer | - |
 | reset | TCP reset | TCP reset | half of the body, then TCP reset |
 | stall_seconds | silence, then TCP reset | silence, then the answer | half, silence, the other half |
+| garble | - | this answer with flipped bytes | - |
 | truncate | - | whole message, short body | length of all, short body, then closed |
 """
 
@@ -14,13 +15,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 from typing import Any, cast
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from azure_sandbox.kernel.faults import Rule
+from azure_sandbox.kernel.fault_rules import Rule
 
 #: Where ``gateway/reason.py`` leaves the connection for us, in the scope's ``state``.
 TRANSPORT = "azure_sandbox.transport"
@@ -29,14 +31,39 @@ _FLUSH = 0.05
 
 
 def in_place(rule: Rule, response: Response) -> Response:
-    """The rule's own answer where it has one, else the response as it is."""
+    """The rule's own answer where it has one, else the response, with wrong bytes if it says so."""
     action = rule.action
+    if action.kind == "garble":
+        return _garbled(response, action.garble)
     if action.kind != "status":
         return response
     replaced = Response(action.body or None, action.status)
     for name, value in action.headers:
         replaced.headers[name] = value
     return replaced
+
+
+def _garbled(response: Response, count: int) -> Response:
+    """The same answer with bytes of its body flipped, evenly spread; of a stream, of its first piece."""
+    if isinstance(response, StreamingResponse):
+        response.body_iterator = _garbled_stream(response.body_iterator, count)
+    else:
+        response.body = _flipped(bytes(response.body), count)
+    return response
+
+
+async def _garbled_stream(pieces: AsyncIterable[Any], count: int) -> AsyncIterator[Any]:
+    left = count
+    async for piece in pieces:
+        yield _flipped(bytes(piece), left) if left else piece
+        left = 0
+
+
+def _flipped(body: bytes, count: int) -> bytes:
+    flipped = bytearray(body)
+    for number in range(min(count, len(body))):
+        flipped[number * len(body) // min(count, len(body))] ^= 0x80
+    return bytes(flipped)
 
 
 async def deliver(rule: Rule, response: Response, scope: Scope, receive: Receive, send: Send) -> None:

@@ -34,6 +34,7 @@ class Gateway:
 
     :param app: the ASGI application behind every name
     :param names: pattern of the host names that CONNECT may ask for
+    :param unresolved: whether a name has no address for this connection
     :param proxy_port, metadata_port: 0 picks free ports; read them back after :meth:`start`
     """
 
@@ -42,10 +43,12 @@ class Gateway:
         app: ASGIApp,
         names: re.Pattern[str],
         context: ssl.SSLContext,
+        unresolved: Callable[[str], bool],
         proxy_port: int = 0,
         metadata_port: int = 0,
     ) -> None:
         self._names = names
+        self._unresolved = unresolved
         self._context = context
         self.proxy_port = proxy_port
         self.metadata_port = metadata_port
@@ -87,7 +90,9 @@ class Gateway:
         return ReasonProtocol(config=self._config, server_state=self._state, app_state={})
 
     def _connect_protocol(self) -> ConnectProtocol:
-        return ConnectProtocol(self._names, self._context, self._http_protocol, self._transports)
+        return ConnectProtocol(
+            self._names, self._unresolved, self._context, self._http_protocol, self._transports
+        )
 
 
 class ConnectProtocol(asyncio.Protocol):
@@ -96,11 +101,13 @@ class ConnectProtocol(asyncio.Protocol):
     def __init__(
         self,
         names: re.Pattern[str],
+        unresolved: Callable[[str], bool],
         context: ssl.SSLContext,
         http_protocol: Callable[[], asyncio.Protocol],
         transports: WeakSet[asyncio.Transport],
     ) -> None:
         self._names = names
+        self._unresolved = unresolved
         self._context = context
         self._http_protocol = http_protocol
         self._transports = transports
@@ -125,6 +132,9 @@ class ConnectProtocol(asyncio.Protocol):
         if not version.startswith("HTTP/"):
             self._refuse("400 Bad Request", "not an HTTP request")
         elif method == "CONNECT" and port == "443" and self._names.fullmatch(host):
+            if self._unresolved(host):
+                self._refuse("502 Bad Gateway", f"{host} has no address")
+                return
             self._upgrade = asyncio.get_running_loop().create_task(self._start_tls())
         elif method != "CONNECT" and _hostname(target) == METADATA_HOST:
             self._serve_plain()

@@ -83,5 +83,16 @@ def listed(given: Mapping[str, Any], where: str, name: str) -> list[Mapping[str,
     return value
 
 
+def texts(given: Mapping[str, Any], name: str) -> set[str]:
+    """A list of texts, in lower case; absent, an empty one.
+
+    :raises InvalidRule:
+    """
+    value = given.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(entry, str) and entry for entry in value):
+        raise InvalidRule(f"{name} must be a list of texts that are not empty")
+    return {entry.lower() for entry in value}
+
+
 def _path(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name

@@ -15,6 +15,7 @@ from azure_sandbox.kernel.faults import Faults
 from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.rbac import Authorizer
+from azure_sandbox.kernel.scenarios import Scenarios
 from azure_sandbox.kernel.store import Store
 from azure_sandbox.kernel.throttle import Throttle
 from azure_sandbox.kernel.tokens import Issuer
@@ -57,7 +58,8 @@ class Cloud:
         self.agenda = Agenda(self.clock)
         self.store = Store(self.data / "state.sqlite3")
         self.ledger = Ledger(self.store, self.clock)
-        self.faults = Faults()
+        self.scenarios = Scenarios()
+        self.faults = Faults(self.ledger, self.scenarios)
         self.throttle = Throttle(self.clock, self.subscription_id)
         self.lags = Lags(self.clock)
         self.rbac = Authorizer(self.store, self.ledger, self.lags)

@@ -7,6 +7,8 @@ an object id, and may trust other issuers through federated credentials.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +35,16 @@ class Password:
     salt: str = field(repr=False)
     digest: str = field(repr=False)
     lag: float = 0.0
+
+    def matches(self, text: str) -> bool:
+        """Whether the text is this password's."""
+        return hmac.compare_digest(self.digest, digest_of(self.salt, text))
+
+
+def digest_of(salt: str, text: str) -> str:
+    """What is kept of a password's text."""
+    # One round is enough: the text is 240 random bits, there is no dictionary to try.
+    return hashlib.sha256(f"{salt}{text}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)

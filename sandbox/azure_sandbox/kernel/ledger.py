@@ -36,6 +36,8 @@ class Actor:
 
     object_id: str = ""
     request_id: str = ""
+    #: ids of the scenarios that the request belongs to
+    scenarios: frozenset[str] = frozenset()
 
 
 #: Nobody's request: the seed, or the platform (a job starts, a job ends).
@@ -64,6 +66,7 @@ class Ledger:
     """The append-only table of one cloud; used from the event loop's thread, as the store is."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
         self._connection = store.connection
         self._clock = clock
         store.migrate(_SCHEMA)
@@ -79,13 +82,16 @@ class Ledger:
         by: Actor | None = None,
         at: float | None = None,
     ) -> None:
-        """Write a row; call it beside the change itself.
+        """Write a row, in the transaction that makes the change: both are there, or neither.
 
         :param effect: ``created``, ``updated``, ``cancel-requested``, ...
         :param before, after: the state in short; never a secret's value
         :param by: the caller of the request that is being answered, unless given
         :param at: when it was due, where that is not now
+        :raises RuntimeError: outside of :meth:`azure_sandbox.kernel.store.Store.transaction`
         """
+        if not self._connection.in_transaction:
+            raise RuntimeError(f"{kind} {effect}: an effect is recorded in the transaction that makes it")
         actor = by or acting.get()
         states = (json.dumps(state) if state is not None else None for state in (before, after))
         self._connection.execute(
@@ -101,6 +107,11 @@ class Ledger:
                 *states,
             ),
         )
+
+    def last(self) -> int:
+        """The sequence number of the newest row; 0 where there is none."""
+        (newest,) = self._connection.execute("SELECT max(sequence) FROM ledger").fetchone()
+        return newest or 0
 
     def effects(self, since: int = 0, kind: str | None = None) -> list[Effect]:
         """Rows in the order of their making, from after the sequence number ``since``."""

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
-from azure_sandbox.kernel.faults import Rule
+from azure_sandbox.kernel.fault_rules import Rule
 from azure_sandbox.kernel.tokens import InvalidToken
 
 #: No token is asked for (discovery documents, the token endpoint itself).

@@ -160,6 +160,18 @@ class Vaults(Protocol):
 
     def put_secret(self, vault: str, name: str, value: str, tags: dict[str, str]) -> None: ...
 
+    def values(self) -> set[str]:
+        """What every version of every secret holds, disabled and deleted ones included."""
+        ...
+
+
+class ActiveJobs(Protocol):
+    """Jobs that have not ended. Offered by ``services/machinelearning``."""
+
+    def active(self, name: str, value: str) -> list[dict[str, Any]]:
+        """``id``, ``status`` and ``created`` of those that have this property."""
+        ...
+
 
 class Timelines(Protocol):
     """Scripted lives of jobs, for the control API. Offered by ``services/machinelearning``."""
@@ -173,8 +185,8 @@ class Timelines(Protocol):
 
     def listed(self) -> list[dict[str, Any]]: ...
 
-    def clear(self) -> None:
-        """No further job gets one; those that have one keep it."""
+    def clear(self, scenario: str = "") -> None:
+        """No further job gets one of the scenario, or any; those that have one keep it."""
         ...
 
     def live_otherwise(self, document: Mapping[str, Any]) -> None:

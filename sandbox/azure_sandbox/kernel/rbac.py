@@ -155,15 +155,17 @@ class Authorizer:
         assignment = replace(assignment, lag=self.lags.settings.role_assignment)
         if assignment.lag:
             self._unsettled_until = max(self._unsettled_until, assignment.created_on + assignment.lag)
-        self._assignments.put(assignment.guid.lower(), asdict(assignment))
-        self.ledger.record("role-assignment", "created", assignment.resource_id, after=assignment.grant)
+        with self.store.transaction():
+            self._assignments.put(assignment.guid.lower(), asdict(assignment))
+            self.ledger.record("role-assignment", "created", assignment.resource_id, after=assignment.grant)
         self._decisions.clear()
 
     def unassign(self, guid: str) -> RoleAssignment | None:
         found = self.assignment(guid)
         if found is not None:
-            self._assignments.delete(guid.lower())
-            self.ledger.record("role-assignment", "deleted", found.resource_id, before=found.grant)
+            with self.store.transaction():
+                self._assignments.delete(guid.lower())
+                self.ledger.record("role-assignment", "deleted", found.resource_id, before=found.grant)
         self._decisions.clear()
         return found
 

@@ -15,7 +15,7 @@ import math
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -128,6 +128,9 @@ class Process:
             self.outcome = killed
 
 
+P = TypeVar("P", bound=Process)
+
+
 class Engine:
     """The order of events. Everything that happens is a call at a moment; equal moments keep their order.
 
@@ -164,7 +167,10 @@ class Engine:
 
     def spawn(self, name: str, main: Callable[[], Any], delay: float = 0.0) -> Process:
         """Start a process in so many seconds."""
-        process = Process(self, name, main)
+        return self.adopt(Process(self, name, main), delay)
+
+    def adopt(self, process: P, delay: float = 0.0) -> P:
+        """Let a process that was made elsewhere begin in so many seconds."""
         self._processes[process._greenlet] = process
         self.call_at(self.now + delay, process.resume)
         return process

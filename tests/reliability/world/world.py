@@ -22,6 +22,7 @@ from tests.reliability.world.clock import virtual_time
 from tests.reliability.world.comms import connected
 from tests.reliability.world.engine import Engine, Process
 from tests.reliability.world.failpoint import Failpoints, Strike
+from tests.reliability.world.thread import virtual_threads
 from tests.reliability.world.transport import in_process
 from tests.reliability.world.triggerer import Triggerer
 from tests.reliability.world.worker import Worker
@@ -122,7 +123,12 @@ def world(
     random.seed(seed)
     with ExitStack() as stack:
         stack.enter_context(silence())
-        for replaced in (virtual_time(made.engine), in_process(made), connected(made)):
+        for replaced in (
+            virtual_time(made.engine),
+            virtual_threads(made.engine),
+            in_process(made),
+            connected(made),
+        ):
             stack.enter_context(replaced)
         stack.callback(made.engine.end)
         yield made

@@ -55,6 +55,7 @@ class World:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.pushed: dict[str, Any] = {}
         self.store = Store()
+        self.batch_tells_all = True
         self.jobs_made_at = "2026-01-01T00:00:00Z"
         self.hook = CannedHook()
         self.hook.on("PUT", r"/jobs/[^/]+", self.put).on("GET", r"/jobs/[^/]+", self.get)
@@ -112,7 +113,11 @@ class World:
         return 202, {}
 
     def batch(self, request: Request) -> Any:
-        return states({name: job["properties"]["status"] for name, job in self.jobs.items()})(request)
+        answer = states({name: job["properties"]["status"] for name, job in self.jobs.items()})(request)
+        for name, found in answer["successfulResults"].items() if self.batch_tells_all else ():
+            marks = {key: self.jobs[name]["properties"].get(key, {}) for key in ("properties", "tags")}
+            found["runMetadata"].update(marks, createdUtc=self.jobs[name]["systemData"]["createdAt"])
+        return answer
 
     def complete(self) -> None:
         """Time passes: every job has ended."""
@@ -156,10 +161,24 @@ def test_a_kind_without_a_field_that_no_put_can_change_is_looked_for_first(world
     assert [request.method for request in world.hook.requests] == ["POST", "PUT"]
 
 
-def test_a_second_try_looks_before_it_submits(world: World) -> None:
+def test_a_second_try_looks_before_it_submits_and_one_look_is_enough(world: World) -> None:
     world.exists(0, "Failed")
     assert world.task().perform(world.context(2))["name"] == world.name(1)
-    assert len(world.sent()) == 1
+    assert [request.method for request in world.hook.requests] == ["POST", "PUT"]
+
+
+def test_a_run_history_that_tells_no_marks_is_not_taken_at_its_word(world: World) -> None:
+    world.exists(0, "Failed")
+    world.batch_tells_all = False
+    assert world.task().perform(world.context(2))["name"] == world.name(1)
+    assert [request.method for request in world.hook.requests] == ["POST", "GET", "PUT"]
+
+
+def test_a_strangers_failed_job_of_our_name_stops_the_task(world: World) -> None:
+    world.exists(0, "Failed", **{OWNER: "stranger"})
+    with pytest.raises(ConfigurationError, match="did not submit it"):
+        world.task().perform(world.context(2))
+    assert world.sent() == []
 
 
 def test_a_second_try_watches_the_living_job_on(world: World) -> None:

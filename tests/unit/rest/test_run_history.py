@@ -103,3 +103,13 @@ def test_a_server_that_ignores_ranges_does_not_repeat_the_log(play) -> None:
 def test_an_ended_signature_is_a_denial(play) -> None:
     with pytest.raises(DeniedError):
         play(run_history.read_log(LOG), (403, b"<Error><Code>AuthenticationFailed</Code></Error>"))
+
+
+def test_a_batch_tells_marks_and_the_time_of_the_making_too(play, workspace) -> None:
+    marks = {"properties": {"airflow.try": "1", "none": None}, "tags": {"airflow.cancel": "killed"}}
+    run = {"status": "Canceled", "createdUtc": "2026-01-01T00:00:00Z", **marks}
+    body = {"successfulResults": {"a": {"runMetadata": run}, "b": {"runMetadata": {"status": "Queued"}}}}
+    result = play(run_history.job_batch(workspace, ["a", "b"]), body).result
+    assert (result["a"].status, result["a"].created_at) == ("Canceled", "2026-01-01T00:00:00Z")
+    assert (result["a"].properties, result["a"].tags) == ({"airflow.try": "1"}, {"airflow.cancel": "killed"})
+    assert (result["b"].status, result["b"].properties, result["b"].tags) == ("Queued", {}, {})

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel import checks
 from azure_sandbox.kernel.checks import InvalidRule
-from azure_sandbox.kernel.errors import bad_request
+from azure_sandbox.kernel.errors import AzureError, bad_request, not_found
+from azure_sandbox.kernel.leaks import find_leaks
 from azure_sandbox.kernel.ledger import KINDS
 from azure_sandbox.kernel.operation import ANY_CALLER, Call, Operation
 from azure_sandbox.kernel.ports import Directory, Timelines
@@ -28,6 +30,11 @@ def operations(token: str) -> list[Operation]:
         ("POST", "faults", _add_fault),
         ("DELETE", "faults", _clear_faults),
         ("GET", "ledger", _read_ledger),
+        ("GET", "leaks", _read_leaks),
+        ("GET", "scenarios", _list_scenarios),
+        ("POST", "scenarios", _add_scenario),
+        ("POST", "scenarios/{id}", _bind_scenario),
+        ("DELETE", "scenarios/{id}", _remove_scenario),
         ("GET", "timelines", _list_timelines),
         ("POST", "timelines", _add_timeline),
         ("DELETE", "timelines", _clear_timelines),
@@ -69,6 +76,43 @@ async def _read_ledger(call: Call) -> Response:
     return JSONResponse({"value": [asdict(row) for row in call.cloud.ledger.effects(int(since), kind)]})
 
 
+async def _read_leaks(call: Call) -> Response:
+    deployment = call.query.get("deployment")
+    if not deployment:
+        raise bad_request("InvalidQuery", "deployment must be given, and not be empty")
+    return JSONResponse(find_leaks(call.cloud, deployment))
+
+
+async def _list_scenarios(call: Call) -> Response:
+    return JSONResponse({"value": [scenario.rendered() for scenario in call.cloud.scenarios.listed()]})
+
+
+async def _add_scenario(call: Call) -> Response:
+    scenario = _checked(call.cloud.scenarios.add, await call.json())
+    return JSONResponse(scenario.rendered(), 201)
+
+
+async def _bind_scenario(call: Call) -> Response:
+    scenario = _checked(partial(call.cloud.scenarios.bind, call.params["id"]), await call.json())
+    if scenario is None:
+        raise _no_scenario(call)
+    return JSONResponse(scenario.rendered())
+
+
+async def _remove_scenario(call: Call) -> Response:
+    """With it go its faults and timelines, and nobody else's."""
+    identifier = call.params["id"]
+    if not call.cloud.scenarios.remove(identifier):
+        raise _no_scenario(call)
+    call.cloud.faults.clear(identifier)
+    call.cloud.port(Timelines).clear(identifier)
+    return Response(status_code=204)
+
+
+def _no_scenario(call: Call) -> AzureError:
+    return not_found("ScenarioNotFound", f"There is no scenario {call.params['id']!r}.")
+
+
 async def _list_timelines(call: Call) -> Response:
     return JSONResponse({"value": call.cloud.port(Timelines).listed()})
 
@@ -88,7 +132,7 @@ async def _read_clock(call: Call) -> Response:
 
 async def _set_clock(call: Call) -> Response:
     document = await call.json()
-    _checked(lambda given: set_clock(call.cloud.clock, given), document)
+    _checked(partial(set_clock, call.cloud.clock), document)
     call.cloud.agenda.catch_up()
     return JSONResponse(clock_state(call.cloud.clock))
 

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
 from azure_sandbox.kernel.cloud import Cloud
-from azure_sandbox.kernel.identity import APPLICATION, MANAGED_IDENTITY, Identity, Password
+from azure_sandbox.kernel.identity import APPLICATION, MANAGED_IDENTITY, Identity, Password, digest_of
 from azure_sandbox.kernel.ports import ManagedIdentity
 from azure_sandbox.services.entra import resources
 from azure_sandbox.services.entra.records import IdentityRecords
@@ -47,21 +45,23 @@ class EntraDirectory:
         text = f"{secrets.token_urlsafe(2)[:3]}8Q~{secrets.token_urlsafe(30)[:34]}"
         salt = secrets.token_hex(8)
         lag = 0.0 if at_once else self._cloud.lags.settings.app_password
-        usable_from, digest = self._cloud.clock.time() + lag, _digest(salt, text)
+        usable_from, digest = self._cloud.clock.time() + lag, digest_of(salt, text)
         password = Password(
             str(uuid.uuid4()), display_name, start, end, usable_from, text[:3], salt, digest, lag
         )
-        self.save(replace(identity, passwords=(*identity.passwords, password)))
-        self._record(identity, password, "added")
+        with self._cloud.store.transaction():
+            self.save(replace(identity, passwords=(*identity.passwords, password)))
+            self._record(identity, password, "added")
         return password, text
 
     def remove_password(self, client_id: str, key_id: str) -> bool:
         identity = self._application(client_id)
         removed = [p for p in identity.passwords if p.key_id.lower() == key_id.lower()]
         kept = tuple(p for p in identity.passwords if p not in removed)
-        self.save(replace(identity, passwords=kept))
-        for password in removed:
-            self._record(identity, password, "removed")
+        with self._cloud.store.transaction():
+            self.save(replace(identity, passwords=kept))
+            for password in removed:
+                self._record(identity, password, "removed")
         return bool(removed)
 
     def _record(self, identity: Identity, password: Password, effect: str) -> None:
@@ -139,16 +139,6 @@ class EntraDirectory:
         if identity is None or identity.kind != APPLICATION:
             raise KeyError(client_id)
         return identity
-
-
-def matches(password: Password, text: str) -> bool:
-    """Whether the text is this password's."""
-    return hmac.compare_digest(password.digest, _digest(password.salt, text))
-
-
-def _digest(salt: str, text: str) -> str:
-    # One round is enough: the text is 240 random bits, there is no dictionary to try.
-    return hashlib.sha256(f"{salt}{text}".encode()).hexdigest()
 
 
 def _managed(identity: Identity) -> ManagedIdentity:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.identity import Identity, Password
 from azure_sandbox.services.entra import assertions, errors, resources
-from azure_sandbox.services.entra.directory import EntraDirectory, matches
+from azure_sandbox.services.entra.directory import EntraDirectory
 
 #: ``client_assertion_type`` of RFC 7523.
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -85,7 +85,7 @@ class TokenService:
 
     def _check_secret(self, identity: Identity, text: str) -> None:
         now = self._cloud.clock.time_of("entra")
-        found = next((p for p in identity.passwords if matches(p, text)), None)
+        found = next((p for p in identity.passwords if p.matches(text)), None)
         if found is None or now < found.start or not self._is_known(found):
             raise errors.wrong_secret(identity.client_id)
         if found.end <= now:

@@ -73,6 +73,9 @@ class VaultRecords:
     def secrets(self, vault: str) -> list[Secret]:
         return [Secret.from_document(document) for document in self._secrets.values(_key(vault, ""))]
 
+    def every_secret(self) -> list[Secret]:
+        return [Secret.from_document(document) for document in self._secrets.values()]
+
     def save(self, secret: Secret) -> None:
         self._secrets.put(_key(secret.vault, secret.name), asdict(secret))
 

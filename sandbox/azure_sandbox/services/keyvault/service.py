@@ -46,6 +46,9 @@ class KeyVault:
     def put_secret(self, vault: str, name: str, value: str, tags: dict[str, str]) -> None:
         self.set(vault, name, {"value": value, "tags": tags})
 
+    def values(self) -> set[str]:
+        return {version.value for secret in self.records.every_secret() for version in secret.versions}
+
     def set(self, vault: str, name: str, body: Body) -> tuple[Secret, Version]:
         """A new version, which is the latest from now on."""
         check_name(name)
@@ -62,8 +65,7 @@ class KeyVault:
             raise _deleted_but_recoverable(name)
         older = held.versions if held else ()
         secret = Secret(vault, held.name if held else name, (*older, version))
-        self.records.save(secret)
-        self._record(secret, "set", held.latest if held else None, version)
+        self._save(secret, "set", held.latest if held else None, version)
         return secret, version
 
     def get(self, vault: str, name: str, version: str) -> tuple[Secret, Version]:
@@ -86,8 +88,7 @@ class KeyVault:
         secret, found = self.find(vault, name, version)
         changed = replace(_changed(found, body), updated=self._cloud.clock.time())
         versions = tuple(changed if held.id == found.id else held for held in secret.versions)
-        self.records.save(replace(secret, versions=versions))
-        self._record(secret, "updated", found, changed)
+        self._save(replace(secret, versions=versions), "updated", found, changed)
         return secret, changed
 
     def find(self, vault: str, name: str, version: str) -> tuple[Secret, Version]:
@@ -107,8 +108,7 @@ class KeyVault:
     def delete(self, vault: str, name: str) -> Secret:
         secret, _ = self.find(vault, name, "")
         deleted = replace(secret, deleted=self._cloud.clock.time())
-        self.records.save(deleted)
-        self._record(secret, "deleted", secret.latest, None)
+        self._save(deleted, "deleted", secret.latest, None)
         return deleted
 
     def deleted(self, vault: str) -> list[Secret]:
@@ -123,14 +123,19 @@ class KeyVault:
 
     def recover(self, vault: str, name: str) -> Secret:
         secret = replace(self.find_deleted(vault, name), deleted=None)
-        self.records.save(secret)
-        self._record(secret, "recovered", None, secret.latest)
+        self._save(secret, "recovered", None, secret.latest)
         return secret
 
     def purge(self, vault: str, name: str) -> None:
         secret = self.find_deleted(vault, name)
-        self.records.purge(secret)
-        self._record(secret, "purged", None, None)
+        with self._cloud.store.transaction():
+            self.records.purge(secret)
+            self._record(secret, "purged", None, None)
+
+    def _save(self, secret: Secret, effect: str, before: Version | None, after: Version | None) -> None:
+        with self._cloud.store.transaction():
+            self.records.save(secret)
+            self._record(secret, effect, before, after)
 
     def _record(self, secret: Secret, effect: str, before: Version | None, after: Version | None) -> None:
         subject = f"https://{secret.vault}.vault.azure.net/secrets/{secret.name}"

@@ -87,9 +87,10 @@ class Assets:
             "modified": now,
             "author": stored["author"] if stored else author,
         }
-        self._stored.put(key, entry)
-        if route == "models":
-            model_written(self._cloud, workspace, stored, entry)
+        with self._cloud.store.transaction():
+            self._stored.put(key, entry)
+            if route == "models":
+                model_written(self._cloud, workspace, stored, entry)
         return self.resource(workspace, route, entry), stored is None
 
     def get(self, workspace: Workspace, route: str, name: str, version: str) -> Json:

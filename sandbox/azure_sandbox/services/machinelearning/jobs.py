@@ -105,14 +105,13 @@ class Jobs:
         run = self.get(workspace, name)
         if run.over:
             return None
-        if self._scripted.cancel(run):
+        with self._cloud.store.transaction():
+            if not self._scripted.cancel(run) and run.status != "CancelRequested":
+                was, run.status = run.status, "CancelRequested"
+                self._runs.save(run)
+                self._effects.cancel_requested(run, was)
+                self._stop(run)
             return self._operation(run)
-        if run.status != "CancelRequested":
-            was, run.status = run.status, "CancelRequested"
-            self._runs.save(run)
-            self._effects.cancel_requested(run, was)
-            self._stop(run)
-        return self._operation(run)
 
     def delete(self, workspace: Workspace, name: str) -> str:
         """Forget a job that is over; the operation's id.
@@ -122,10 +121,11 @@ class Jobs:
         run = self.get(workspace, name)
         if not run.over:
             raise user_error(f"Job {name} is {run.status}: only a job that has ended can be deleted.")
-        operation = self._operation(run)
-        self._runs.delete(run)
-        self._scripted.forget(run)
-        self._effects.deleted(run)
+        with self._cloud.store.transaction():
+            operation = self._operation(run)
+            self._runs.delete(run)
+            self._scripted.forget(run)
+            self._effects.deleted(run)
         return operation
 
     def operation_done(self, operation: str) -> bool:
@@ -171,8 +171,9 @@ class Jobs:
         before = changeable(run)
         run.display_name = str(body.get("displayName") or run.display_name)
         _take_mutable(run, body)
-        self._runs.save(run)
-        self._effects.updated(run, before)
+        with self._cloud.store.transaction():
+            self._runs.save(run)
+            self._effects.updated(run, before)
         return run
 
     def _check_references(self, workspace: Workspace, body: Json) -> None:

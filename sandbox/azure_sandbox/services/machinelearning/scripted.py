@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud, stable_guid
+from azure_sandbox.kernel.ledger import acting
 from azure_sandbox.kernel.ports import Lake
 from azure_sandbox.services.machinelearning.effects import JobEffects
 from azure_sandbox.services.machinelearning.records import TERMINAL, JobFailure, Json, Run
@@ -48,14 +49,15 @@ class ScriptedJobs:
 
     def add(self, document: Mapping[str, Any]) -> Json:
         timeline = parse(document)
+        self._cloud.scenarios.check(document)
         self._timelines.append(timeline)
         return timeline.rendered()
 
     def listed(self) -> list[Json]:
         return [timeline.rendered() for timeline in self._timelines]
 
-    def clear(self) -> None:
-        self._timelines.clear()
+    def clear(self, scenario: str = "") -> None:
+        self._timelines[:] = [item for item in self._timelines if scenario and item.scenario != scenario]
 
     def live_otherwise(self, document: Mapping[str, Any]) -> None:
         self._otherwise = parse(document)
@@ -65,7 +67,7 @@ class ScriptedJobs:
     def claim(self, run: Run) -> Timeline | None:
         """The oldest timeline that wants a new job; it counts the job as taken."""
         for timeline in self._timelines:
-            if timeline.fits(run):
+            if timeline.fits(run, acting.get().scenarios):
                 timeline.taken += 1
                 return timeline
         return self._otherwise

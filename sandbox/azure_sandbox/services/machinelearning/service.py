@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from azure_sandbox.kernel.cloud import Cloud
-from azure_sandbox.kernel.ports import Lake, Timelines
+from azure_sandbox.kernel.ports import ActiveJobs, Lake, Timelines
 from azure_sandbox.services.machinelearning.assets import Assets
 from azure_sandbox.services.machinelearning.effects import JobEffects
 from azure_sandbox.services.machinelearning.identities import RunIdentities
 from azure_sandbox.services.machinelearning.jobs import Jobs
-from azure_sandbox.services.machinelearning.records import Run, Workspace
+from azure_sandbox.services.machinelearning.records import Json, Run, Workspace
 from azure_sandbox.services.machinelearning.runner.supervisor import Supervisor
 from azure_sandbox.services.machinelearning.runs import Runs
 from azure_sandbox.services.machinelearning.scripted import ScriptedJobs
@@ -32,6 +32,7 @@ class MachineLearning:
         self.tracking = Tracking(cloud, self.runs, self.effects)
         self.scripted = ScriptedJobs(cloud, self.workspaces, self.runs, self.effects)
         cloud.provide(Timelines, self.scripted)
+        cloud.provide(ActiveJobs, self)
         self.supervisor = Supervisor(
             cloud, self.workspaces, self.assets, self.runs, self.effects, self.scripted.owns
         )
@@ -45,6 +46,18 @@ class MachineLearning:
             self.supervisor.enqueue,
             self.supervisor.stop_run,
         )
+
+    def active(self, name: str, value: str) -> list[Json]:
+        """Jobs with a property that have not ended."""
+        return [
+            {
+                "id": f"{self.workspaces.by_guid(run.workspace).scope}/jobs/{run.name}",
+                "status": run.status,
+                "created": run.created,
+            }
+            for run in self.runs.unfinished()
+            if run.kind == "job" and run.properties.get(name) == value
+        ]
 
     def log_files(self, workspace: Workspace, run: Run) -> dict[str, str]:
         """Name -> SAS URL, good for an hour, of each log that exists."""

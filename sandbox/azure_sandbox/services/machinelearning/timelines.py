@@ -55,11 +55,14 @@ class Timeline:
     count: int | None
     document: Mapping[str, Any]
     children: dict[str, Script] = field(default_factory=dict)
+    scenario: str = ""
     taken: int = 0
 
-    def fits(self, run: Run) -> bool:
+    def fits(self, run: Run, scenarios: frozenset[str]) -> bool:
+        """:param scenarios: those that the submission belongs to"""
         return (
-            (self.count is None or self.taken < self.count)
+            (not self.scenario or self.scenario in scenarios)
+            and (self.count is None or self.taken < self.count)
             and self.name.search(run.name) is not None
             and self.experiment.search(run.experiment) is not None
             and self.job_type in ("", run.job_type)
@@ -71,7 +74,7 @@ class Timeline:
 
 def parse(document: Mapping[str, Any]) -> Timeline:
     """:raises InvalidRule: naming the member that is wrong"""
-    checks.only(document, "the timeline", {"match", "children", *_SCRIPT})
+    checks.only(document, "the timeline", {"match", "children", "scenario", *_SCRIPT})
     match = checks.child(document, "", "match")
     checks.only(match, "match", {"name", "experiment", "job_type", "count"})
     count = match.get("count")
@@ -85,6 +88,7 @@ def parse(document: Mapping[str, Any]) -> Timeline:
         None if count is None else checks.number(match, "match", "count", whole=True, least=1),
         dict(document),
         {name: _child(children, name) for name in children},
+        checks.text(document, "", "scenario", ""),
     )
 
 

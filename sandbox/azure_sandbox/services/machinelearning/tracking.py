@@ -160,8 +160,9 @@ class Tracking:
         raise not_found("UserError", f"No Experiment with id={identifier} exists")
 
     def _save(self, run: Run, before: Json) -> None:
-        self._runs.save(run)
-        self._effects.updated(run, before)
+        with self._cloud.store.transaction():
+            self._runs.save(run)
+            self._effects.updated(run, before)
 
     def _metric(self, entry: Json) -> Metric:
         value = entry.get("value")

@@ -234,3 +234,40 @@ def test_the_request_log_names_the_rule_and_joins_the_ledger(cloud: Any) -> None
     assert (struck["fault"], struck["status"]) == (rule["id"], 500)
     created = next(row for row in cloud.ledger(kind="job") if row["subject"].endswith("/jobs/logged"))
     assert created["request_id"] == struck["request_id"]
+
+
+def test_a_garbled_answer_has_its_length_and_wrong_bytes(cloud: Any) -> None:
+    whole = cloud.arm("GET", cloud.group).content
+    cloud.fault(GET_GROUP, "after", garble=3)
+    answer = cloud.arm("GET", cloud.group)
+    assert (answer.status_code, len(answer.content)) == (200, len(whole))
+    assert sum(one != other for one, other in zip(answer.content, whole, strict=True)) == 3
+    assert cloud.arm("GET", cloud.group).content == whole
+
+
+def test_a_redirect_names_its_location_and_hides_the_effect(cloud: Any) -> None:
+    cloud.fault(PUT_JOB, "after", redirect="https://elsewhere.example/jobs")
+    answer = cloud.submit("redirected")
+    assert (answer.status_code, answer.headers["location"]) == (307, "https://elsewhere.example/jobs")
+    assert cloud.effects("/jobs/redirected")[:1] == ["created"]
+
+
+def test_a_host_without_an_address_is_a_refused_connection_and_others_are_served(cloud: Any) -> None:
+    rule = cloud.fault({"host": "graph.microsoft.com"}, "before", dns_fail=True)
+    settings = {"proxy": cloud.sandbox.environment["HTTPS_PROXY"], "trust_env": False}
+    context = ssl.create_default_context(cafile=cloud.sandbox.environment["SSL_CERT_FILE"])
+    with httpx.Client(verify=context, **settings) as client:
+        with pytest.raises(httpx.ProxyError, match="502"):
+            client.get("https://graph.microsoft.com/v1.0/applications")
+        assert client.get("https://graph.microsoft.com/v1.0/applications").status_code == 401
+        assert client.get(f"https://management.azure.com{cloud.group}").status_code == 401
+    (shown,) = cloud.sandbox.control("GET", "/faults").json()["value"]
+    assert (shown["id"], shown["seen"], shown["struck"]) == (rule["id"], 2, 1)
+
+
+def test_a_fault_waits_for_its_event(cloud: Any) -> None:
+    event = {"ledger": {"kind": "job", "effect": "created", "subject": "/jobs/trigger$"}}
+    cloud.fault({**GET_GROUP, "after_event": event}, "before", status=503)
+    assert cloud.arm("GET", cloud.group).status_code == 200
+    cloud.submit("trigger", "exit 0")
+    assert [cloud.arm("GET", cloud.group).status_code for _ in range(2)] == [503, 200]

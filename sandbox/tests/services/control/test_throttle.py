@@ -3,10 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from azure_sandbox.kernel.clock import ManualClock
+from azure_sandbox.kernel.cloud import stable_guid
+from azure_sandbox.testing import in_process
+from sandbox.tests.services.control.conftest import SEED
 
 REMAINING = "x-ms-ratelimit-remaining-subscription-"
 
@@ -41,14 +48,16 @@ def test_azures_own_sizes_are_a_preset(frozen: Any) -> None:
     )
 
 
-def test_a_bucket_of_that_size_serves_so_many_and_then_refuses(frozen: Any) -> None:
-    limit(frozen, preset="azure")
-    statuses = Counter(read(frozen).status_code for _ in range(253))
-    assert statuses == {200: 250, 429: 3}
-    refused = read(frozen)
-    assert refused.json()["error"]["code"] == "SubscriptionRequestsThrottled"
-    assert refused.headers["retry-after"] == "10"
-    assert frozen.object_id("admin") in refused.json()["error"]["message"]
+def test_a_bucket_of_that_size_serves_so_many_and_then_refuses(tmp_path: Path) -> None:
+    with in_process(tmp_path / "cloud", SEED, ManualClock()) as sandbox:
+        sandbox.throttle({"preset": "azure"})
+        url = f"https://management.azure.com{sandbox.cloud.group_scope('rg')}?api-version=2022-09-01"
+        headers = sandbox.bearer("admin")
+        answers = [sandbox.request("GET", url, headers) for _ in range(253)]
+    assert Counter(answer.status for answer in answers) == {200: 250, 429: 3}
+    error = json.loads(answers[-1].body)["error"]
+    assert (error["code"], answers[-1].headers["retry-after"]) == ("SubscriptionRequestsThrottled", "10")
+    assert stable_guid("service-principal", "admin") in error["message"]
 
 
 def test_who_asks_too_early_is_refused_again_and_told_what_is_left(frozen: Any) -> None:

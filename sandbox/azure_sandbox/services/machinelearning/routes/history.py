@@ -85,8 +85,9 @@ class _Routes:
         run.properties |= {key: str(value) for key, value in (change.get("properties") or {}).items()}
         run.display_name = str(change.get("displayName") or run.display_name)
         run.description = change.get("description", run.description)
-        self._service.runs.save(run)
-        self._service.effects.updated(run, before)
+        with self._cloud.store.transaction():
+            self._service.runs.save(run)
+            self._service.effects.updated(run, before)
         return JSONResponse(run_document(self._cloud, run))
 
     async def run_data(self, call: Call, workspace: Workspace) -> Response:

@@ -12,7 +12,6 @@ from azure_sandbox.kernel.clock import iso
 from azure_sandbox.services.machinelearning.assets import Assets, default_output_uri
 from azure_sandbox.services.machinelearning.records import JobFailure, Json, Run
 from azure_sandbox.services.machinelearning.runner.workplace import Workplace
-from azure_sandbox.services.machinelearning.runs import Runs
 
 LOG = "logs/azureml/executionlogs.txt"
 _BINDING = re.compile(r"\$\{\{\s*parent\.(?:jobs\.([\w-]+)\.)?(inputs|outputs)\.([\w-]+)\s*\}\}")
@@ -22,15 +21,12 @@ _LITERALS = frozenset({"string", "number", "integer", "boolean", "literal", "Enu
 class Pipeline:
     """One pipeline job.
 
-    :param perform: runs a child to its end and returns its record
+    :param perform: stores a new child, runs it to its end and returns its record
     """
 
-    def __init__(
-        self, place: Workplace, runs: Runs, assets: Assets, perform: Callable[[Run], Awaitable[Run]]
-    ) -> None:
+    def __init__(self, place: Workplace, assets: Assets, perform: Callable[[Run], Awaitable[Run]]) -> None:
         self._place = place
         self._run = place.run
-        self._runs = runs
         self._assets = assets
         self._perform = perform
         self._steps: dict[str, Json] = self._run.body["jobs"]
@@ -122,7 +118,6 @@ class Pipeline:
         child.run_identity = self._run.step_identities[name]
         child.outputs = {key: uri for key, (_, uri) in outputs.items()}
         child.properties = {"azureml.pipelinerunid": self._run.name, "azureml.moduleName": name}
-        self._runs.insert(child)
         return child
 
     def _specification(self, step: Json) -> Json:

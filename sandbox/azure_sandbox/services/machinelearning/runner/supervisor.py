@@ -94,7 +94,9 @@ class Supervisor:
         """End a run whose status is CancelRequested, and with a pipeline its steps."""
         for child in self._runs.children(run.workspace, run.name):
             if not child.over:
-                self._effects.cancel_requested(self._update(child, status="CancelRequested"), child.status)
+                with self._cloud.store.transaction():
+                    asked = self._update(child, status="CancelRequested")
+                    self._effects.cancel_requested(asked, child.status)
                 self.stop_run(child)
         task = self._tasks.get((run.workspace, run.name))
         if task is not None:
@@ -104,7 +106,9 @@ class Supervisor:
 
     async def perform_child(self, child: Run) -> Run:
         """Run a new step to its end; its record then."""
-        self._effects.created(child)
+        with self._cloud.store.transaction():
+            self._runs.insert(child)
+            self._effects.created(child)
         task = self._begin(child)
         await asyncio.wait([task])
         return self._current(child)
@@ -158,7 +162,7 @@ class Supervisor:
         )
         if run.job_type == "Pipeline":
             try:
-                await Pipeline(place, self._runs, self._assets, self.perform_child).perform()
+                await Pipeline(place, self._assets, self.perform_child).perform()
             finally:
                 place.clear()
         else:
@@ -169,7 +173,8 @@ class Supervisor:
             self._update(run, status=status)
 
     def _started(self, run: Run, process: int) -> None:
-        self._effects.started(self._update(run, process_id=process, started=self._cloud.clock.time()))
+        with self._cloud.store.transaction():
+            self._effects.started(self._update(run, process_id=process, started=self._cloud.clock.time()))
 
     def _end(self, run: Run, status: str, failure: JobFailure | None = None) -> None:
         now = self._cloud.clock.time()
@@ -177,7 +182,8 @@ class Supervisor:
         if failure is not None:
             changes["error"] = failure.document(self._cloud.location, now, uuid.uuid4().hex)
         was = self._current(run).status
-        self._effects.ended(self._update(run, **changes), was)
+        with self._cloud.store.transaction():
+            self._effects.ended(self._update(run, **changes), was)
 
     def _update(self, run: Run, **changes: Any) -> Run:
         """Change the record as it is now, and return it: tags and metrics arrive while a job runs."""

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Python loads this at its start where this folder stands first on PYTHONPATH: only in processes of tests."""
+
+import os
+
+if os.environ.get("AZML_FAILPOINTS"):
+    import failpoint
+
+    failpoint.install()
