@@ -4,6 +4,7 @@ it was compared to in the same run. Exits non-zero where one is short."""
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -29,6 +30,7 @@ def main() -> int:
     if unknown:
         print(f"no bench {unknown[0]!r}; one of {', '.join(BENCHES)}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that what was started ends too
     short = 0
     for figure in measured(sys.argv[1:]):
         print(figure, flush=True)
