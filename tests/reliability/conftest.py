@@ -1,29 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One Azure for the session, an environment like a worker's, and the counts in the terminal's summary."""
+"""One Azure for the session, an environment like a worker's, and the counts in the terminal's summary.
+
+`RELIABILITY_SOAK=1` asks for the full sweeps of `make soak`; `RELIABILITY_SEED=n` replays one sequence.
+"""
 
 from __future__ import annotations
 
 import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-# Before Airflow is imported: these processes have no database and no DAGs.
+# Before Airflow is imported: these processes have no database, no DAGs, and greenlets of their own.
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW_DISABLE_GREENBACK_PORTAL", "true")
 
+from airflow_provider_azureml.audit.check import verify
+from tests.reliability.tally import TALLY
 from tests.reliability.world.azure import CONNECTION, Azure, azure
-
-COUNTS: list[str] = []
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+def audit_log() -> Iterator[Path]:
+    """The audit log of all runs, in memory where there is such a folder: each record waits for its disk.
+
+    Whoever was killed in the middle of whatever: in the end it is whole.
+    """
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(prefix="audit-", dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+        report = verify(Path(folder))
+        assert report.problems == []
+        TALLY.say(f"audit log: {report.records} records by {report.files} writers, whole")
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, audit_log: Path) -> Iterator[Azure]:
     """The Azure of all runs, and the connection to it."""
     with azure(tmp_path_factory.mktemp("reliability")) as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
         patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "reliability")
+        patch.setenv("AIRFLOW__AZUREML__AUDIT_PATH", str(audit_log))
         gc.collect()
         gc.freeze()  # Airflow's modules are a million objects, which every full collection would visit
         yield made
@@ -33,12 +53,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 @pytest.fixture
 def count() -> list[str]:
     """Lines for the terminal's summary."""
-    return COUNTS
+    return TALLY.said
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was counted, whether or not output is captured."""
-    if COUNTS:
+    lines = TALLY.lines()
+    if lines:
         terminalreporter.section("reliability")
-        for line in COUNTS:
+        for line in lines:
             terminalreporter.write_line(line)
