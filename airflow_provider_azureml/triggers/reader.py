@@ -22,7 +22,6 @@ from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.gate import Gate
 from airflow_provider_azureml.triggers.log import MAX_DRAIN, MAX_READ, LogTail
-from airflow_provider_azureml.triggers.poll import legible
 
 T = TypeVar("T")
 VISITORS = 8
@@ -144,7 +143,7 @@ class LogReader:
         """One request's worth; returns the bytes."""
         before = self._tail.place
         async with self._gate.request():
-            flow = self._showing(legible(self._tail.read(workspace)))
+            flow = self._showing(self._tail.read(workspace))
             await _within(STALL, self._hook.arun(flow, ONCE))
         gained = max(self._tail.place - before, 0)
         self._desk.charge(max(gained - FEE, 0))
@@ -157,7 +156,7 @@ class LogReader:
 
     async def _keep(self, workspace: Workspace) -> None:
         try:
-            await _within(KEEPING, self._hook.arun(legible(self._tail.keep(workspace)), ONCE))
+            await _within(KEEPING, self._hook.arun(self._tail.keep(workspace), ONCE))
         except AzureMLError as error:
             self._tell_trouble(f"Another triggerer would repeat some of the log: {error}")
 

@@ -16,7 +16,7 @@ from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
-from airflow_provider_azureml.triggers.poll import Patience, legible, remaining
+from airflow_provider_azureml.triggers.poll import Patience, remaining
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class AzureMLBaseStateTrigger(AzureMLBaseTrigger):
 
     async def _look(self) -> Seen:
         workspace = await self.hook.aworkspace()
-        seen = await self.hook.arun(legible(self.look(workspace)))
+        seen = await self.hook.arun(self.look(workspace))
         if seen.status != self._status:
             self._status = seen.status
             self.log.info("%s: %s", self.name, seen.status)
