@@ -40,13 +40,16 @@ from airflow_provider_azureml.rest.job import CANCEL_REQUESTED, Job, Result
 from airflow_provider_azureml.spec import sdk
 from airflow_provider_azureml.spec.compiled import Compiled, fingerprint, stamp
 from airflow_provider_azureml.triggers.base import REAP
-from airflow_provider_azureml.triggers.job import ENDED
+from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 
 SETTLE_SECONDS = 1800.0
 """How long a job may take to end after its end was asked for, before this try gives up."""
+OLDER_EPOCH = "older epoch"
+"""Reason of a cancel: the task was cleared, or belongs to a new run of the same id."""
+SUPERSEDED = "A newer try of this task has taken its job over, or has submitted its own; this one ends."
 FENCED = ("Command", "Spark", "Pipeline")
 """Kinds with a field that no later PUT can change: their first submit need not look first."""
 
@@ -90,16 +93,28 @@ class Submission:
     def concluded(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The result of a wait. A job that another try of ours cancelled is followed by the next attempt.
 
-        This try lives and did not ask for that end: an older one, or the reaper, was late.
+        This try lives and did not ask for that end: an older one, or the reaper, was late. Unless it is
+        itself the older one, which Airflow gave up, and which has not noticed yet.
         """
+        if event["reason"] == TIMEOUT and event["error"]:  # the cancel at the deadline failed
+            store.wish_cancel(self.context, event["name"], "deadline", self.log)
         try:
             return conclude(self.hook, event)
         except JobCanceledError as error:
             self.task.unless_killed()
             if not error.by_airflow or event["reason"] != ENDED:
                 raise
+            if self._is_superseded(event["name"]):
+                raise AzureMLError(SUPERSEDED) from error
             self.log.warning("%s The next attempt follows.", error)
             return self.run(settled_number(event))
+
+    def _is_superseded(self, name: str) -> bool:
+        """Whether a newer try watched this job, or cancelled it to run its own."""
+        job = self.hook.run(job_flows.find(self.hook.workspace, name))
+        if job is None:
+            return False
+        return holder(job) > (self.task.try_number or 0) or job.tags.get(CANCEL_TAG) == OLDER_EPOCH
 
     def _show(self, number: int, job: Job) -> None:
         """Let people find the job before the wait begins."""
@@ -169,10 +184,10 @@ class Submission:
     def _settle(self, decision: CancelThenSubmit | Wait | Zombie, job: Job, claim: Claim) -> int:
         """Wait until the earlier job has ended; returns its number."""
         if isinstance(decision, Zombie):
-            raise AzureMLError("A newer try of this task has submitted its own job; this one ends.")
+            raise AzureMLError(SUPERSEDED)
         if job.status != CANCEL_REQUESTED:
             asked = isinstance(decision, Wait) and (job.tags.get(CANCEL_TAG) or "asked for by an earlier try")
-            problem = wait.cancel(self.hook, job.name, claim.base, asked or "older epoch").problem
+            problem = wait.cancel(self.hook, job.name, claim.base, asked or OLDER_EPOCH).problem
             if problem:
                 text = f"the earlier job could not be cancelled: {problem}"
                 raise JobFailedError(job.name, job.status, text)

@@ -13,13 +13,14 @@ from airflow_provider_azureml.errors import AzureMLError, ServiceError, Unreacha
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import intent
 from airflow_provider_azureml.rest import job as job_flows
+from airflow_provider_azureml.rest.flow import within
 from airflow_provider_azureml.rest.intent import may_cancel
 from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.triggers.base import REAP
-from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT
+from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
 from airflow_provider_azureml.triggers.log import LogTail
-from airflow_provider_azureml.triggers.poll import Patience, look, remaining
+from airflow_provider_azureml.triggers.poll import Patience, Round, look, remaining
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.audit.recorder import Tell
@@ -32,6 +33,8 @@ TWICE = Retry(total=1.5, answers=2, silences=2, first=0.1, cap=0.2, longest=0.5)
 A_LOOK = {"connection_timeout": 0.7, "read_timeout": 0.7}
 A_CANCEL = {"connection_timeout": 1.1, "read_timeout": 1.1}
 """Seconds: a look, a mark and two cancels fit into the time above, even when none is answered."""
+A_ROUND = 60.0
+"""Seconds for which one look insists on an answer."""
 SLICE = 0.5
 """Seconds that a waiting worker sleeps at a time, so that SIGTERM is noticed at once."""
 
@@ -51,19 +54,30 @@ def watch(task: AzureMLBaseOperator, name: str, owner: str, deadline: float | No
             problem = cancel(task.hook, name, owner, "deadline", task.try_number).problem
             return event(TIMEOUT, problem)
         try:
-            seen = task.hook.run(look(task.hook.workspace, name, tail))
-            pause = patience.after_success()
-        except ServiceError as error:
-            pause = patience.after_error(error)
-            task.log.warning("The state of job %s is not to be had just now: %s", name, error)
-            continue
-        for line in seen.lines:
-            task.log.info("%s", line)
-        if seen.status != status:
+            seen, pause = _round(task, name, tail, patience, deadline)
+        except ServiceError as error:  # the patience is spent
+            return event(ERROR, str(error))
+        if seen.status not in ("", status):
             status = seen.status
             task.log.info("Job %s is %s", name, status)
         if seen.has_ended:
             return event(ENDED)
+
+
+def _round(
+    task: AzureMLBaseOperator, name: str, tail: LogTail | None, patience: Patience, deadline: float | None
+) -> tuple[Round, float]:
+    """One look, and the seconds until the next; raises ServiceError when there should be none."""
+    try:
+        # It may not insist past the deadline, and need not insist: there is another round.
+        seen = task.hook.run(within(look(task.hook.workspace, name, tail), min(remaining(deadline), A_ROUND)))
+    except ServiceError as error:
+        pause = patience.after_error(error)
+        task.log.warning("The state of job %s is not to be had just now: %s", name, error)
+        return Round(""), pause
+    for line in seen.lines:
+        task.log.info("%s", line)
+    return seen, patience.after_success()
 
 
 def _sleep(task: AzureMLBaseOperator, seconds: float) -> None:

@@ -84,9 +84,8 @@ class _Session:
         return resilient(shown, Rules(self.cloud, retry or self.retry, renews=renews))
 
     def limits(self, call: Call) -> Mapping[str, float]:
-        if not call.request.brief:
-            return self.timeouts
-        return {name: min(seconds, BRIEF) for name, seconds in self.timeouts.items()}
+        longest = BRIEF if call.request.brief else max(call.request.patience, BRIEF)
+        return {name: min(seconds, longest) for name, seconds in self.timeouts.items()}
 
     def received(self, call: Call, answer: Any) -> Response:
         headers = {name.lower(): value for name, value in answer.headers.items()}

@@ -8,6 +8,7 @@ a record. It does no I/O, so one text serves workers (sync), triggers (async) an
 from __future__ import annotations
 
 import json as jsonlib
+import math
 import re
 import time
 import xml.etree.ElementTree as ElementTree
@@ -41,6 +42,7 @@ class Request:
     :param repeatable: False for a POST that would do its work twice; such a request is repeated
         only when it certainly was not carried out (no connection, 429).
     :param brief: True for what must not hold up the request after it: one attempt, of seconds.
+    :param patience: seconds after which no further attempt is made, when the driver would insist longer.
     """
 
     method: str
@@ -51,6 +53,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeatable: bool = True
     brief: bool = False
+    patience: float = math.inf
 
     @property
     def operation(self) -> str:
@@ -100,11 +103,20 @@ Flow = Generator[Request | Pause, Response, T]
 
 def briefly(flow: Flow[T]) -> Flow[T]:
     """The same flow, with brief requests only."""
+    return _changed(flow, brief=True)
+
+
+def within(flow: Flow[T], seconds: float) -> Flow[T]:
+    """The same flow; none of its requests insists for longer."""
+    return _changed(flow, patience=seconds)
+
+
+def _changed(flow: Flow[T], **changes: Any) -> Flow[T]:
     try:
         step = next(flow)
         while True:
             try:
-                answer = yield replace(step, brief=True) if isinstance(step, Request) else step
+                answer = yield replace(step, **changes) if isinstance(step, Request) else step
             except ServiceError as error:
                 step = flow.throw(error)
             else:

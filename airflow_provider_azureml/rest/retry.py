@@ -160,7 +160,7 @@ def _insist(request: Request, rules: Rules) -> Steps[Response]:
         if isinstance(outcome, Refused):
             raise outcome.error
         wait = decide(rules.retry, request, outcome, tries, rules.dice())
-        if wait is None or rules.clock() - began + wait > rules.retry.total:
+        if wait is None or rules.clock() - began + wait > min(rules.retry.total, request.patience):
             return _stand(request, outcome, tries)
         yield Pause(wait)
 

@@ -7,6 +7,7 @@ Needs AIRFLOW_HOME (an empty folder), AIRFLOW_CONN_AZUREML_DEFAULT and the sandb
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -17,7 +18,7 @@ from airflow import __version__ as airflow_version
 from airflow.utils import db
 from airflow.utils.session import create_session
 
-from airflow_provider_azureml.compat import HAS_TRIGGER_ON_KILL
+from airflow_provider_azureml.compat import HAS_TRIGGER_ON_KILL, task_seen
 from airflow_provider_azureml.links import STUDIO_URL
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.sensors.job import AzureMLJobSensor
@@ -61,6 +62,14 @@ def register(dag: Any) -> None:
         session.commit()
 
 
+def seen(ti: Any) -> list[Any] | None:
+    """State and try as a triggerer of 2.11 sees them; later ones ask Airflow's API, which is not up here."""
+    if not airflow_version.startswith("2."):
+        return None
+    sight = asyncio.run(task_seen(ti))
+    return [sight.state, sight.try_number]
+
+
 def main() -> None:
     """Entry."""
     db.initdb()
@@ -74,6 +83,7 @@ def main() -> None:
             "airflow": airflow_version,
             "has_trigger_on_kill": HAS_TRIGGER_ON_KILL,
             "state": str(getattr(run.state, "value", run.state)),
+            "seen": seen(tasks["run"]),
             "tasks": {name: str(getattr(ti.state, "value", ti.state)) for name, ti in tasks.items()},
             "result": tasks["run"].xcom_pull(task_ids="run", session=session),
             "studio_url": tasks["run"].xcom_pull(task_ids="run", key=STUDIO_URL, session=session),

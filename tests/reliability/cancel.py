@@ -22,7 +22,7 @@ from azure.core.pipeline.transport import AioHttpTransport, RequestsTransport
 from airflow_provider_azureml.compat import task_states
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.deployment import deployment_id
-from airflow_provider_azureml.hooks.reaping import Reaper, Tally
+from airflow_provider_azureml.hooks.reaping import GRACE, Reaper, Tally
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.rest.intent import CANCEL_TAG
 from airflow_provider_azureml.rest.job import CANCEL_REQUESTED, Job
@@ -30,6 +30,7 @@ from azure_sandbox.kernel.ledger import Effect
 from tests.reliability.world.airflow_model import Task, TaskInstance
 from tests.reliability.world.azure import CONNECTION, PERSON, SUBMITTER
 from tests.reliability.world.cell import JOBS
+from tests.reliability.world.engine import Process
 from tests.reliability.world.triggerer import Triggerer
 from tests.reliability.world.worker import Worker
 from tests.reliability.world.world import World
@@ -339,16 +340,7 @@ class Run:
         engine.run(until=engine.now + 1_000.0)
 
     def _reap(self) -> Tally:
-        """One pass, as the example's task makes it."""
-        done: list[Tally] = []
-
-        def main() -> None:
-            with self.world.new_process():
-                reaper = Reaper(AzureMLHook(CONNECTION), deployment_id(), task_states, acts=True)
-                list(reaper.run())
-                done.append(reaper.tally)
-
-        process = self.world.engine.spawn("reaper", main)
+        process, done = reap_once(self.world)
         self.world.engine.run(until=self.world.engine.now + 300.0, done=lambda: process.ended)
         return done[0]
 
@@ -401,6 +393,20 @@ class Run:
             resumed = self.cell.act == "deferral timeout" and self.cell.mode == "deferred"
             return RESUME if resumed else DEADLINE
         return TRIGGER if sender.startswith("triggerer") else NEXT_TRY
+
+
+def reap_once(world: World, grace: float = GRACE) -> tuple[Process, list[Tally]]:
+    """One pass of the reaper begins, as the example's task makes it; the tally is there at its end."""
+    done: list[Tally] = []
+
+    def main() -> None:
+        with world.new_process():
+            hook = AzureMLHook(CONNECTION)
+            reaper = Reaper(hook, deployment_id(), task_states, acts=True, grace=grace)
+            list(reaper.run())
+            done.append(reaper.tally)
+
+    return world.engine.spawn("reaper", main), done
 
 
 def timed(

@@ -147,10 +147,17 @@ def _foreign_cancels(world: World, ti: TaskInstance, job: Job) -> list[str]:
         now = at(ti, row.time - world.engine.epoch)
         tried = _try_of(world, sender.owner, job)
         is_same_request = now.epoch == at(ti, job.created).epoch and now.state in ALIVE
+        is_taken = tried < now.try_number and (sender.owner is None or _has_begun(ti, now))
         moved = isinstance(sender.owner, Triggerer) and now.state == "deferred" and tried == now.try_number
-        if is_same_request and (tried < now.try_number or (moved and not _is_late(world, job, row))):
+        if is_same_request and (is_taken or (moved and not _is_late(world, job, row))):
             problems.append(f"{job.name} by {sender.name} of try {tried}, while {now}")
     return problems
+
+
+def _has_begun(ti: TaskInstance, now: Change) -> bool:
+    """Whether the newest try is at work: before it is, nobody answers for the job of the one before."""
+    same = [each for each in ti.history if each.try_number == now.try_number and each.moment <= now.moment]
+    return any(each.state == "running" for each in same)
 
 
 def _try_of(world: World, owner: object, job: Job) -> int:

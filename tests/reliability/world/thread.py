@@ -24,6 +24,7 @@ class ThreadOf(Process):
         self._own = True
         self._parent = parent
         super().__init__(parent.engine, f"{parent.name}+thread", main)
+        self.owner = parent.owner
 
     @property
     def alive(self) -> bool:  # type: ignore[override]

@@ -353,6 +353,31 @@ def test_a_job_that_another_try_cancelled_is_followed_by_the_next_attempt(world:
     assert world.task().resume(world.context(2), event)["name"] == world.name(1)
 
 
+@pytest.mark.parametrize(
+    "tags", [{CANCEL_TAG: "older epoch"}, {CANCEL_TAG: "killed", "airflow.holder": "3"}], ids=str
+)
+def test_a_try_whose_job_a_newer_try_took_over_submits_nothing(world: World, tags: dict[str, str]) -> None:
+    """It was given up while it stood still, and has not been told yet."""
+    world.exists(0, "Canceled")
+    world.jobs[world.name(0)]["properties"]["tags"] = tags
+    world.hook.on("GET", "/details", {})
+    event = {"name": world.name(0), "reason": ENDED, "status": "Canceled", "error": ""}
+    with pytest.raises(AirflowException, match="A newer try of this task has taken its job over"):
+        world.task().resume(world.context(2), event)
+    assert world.sent() == []
+
+
+def test_a_cancel_that_failed_at_the_deadline_is_left_to_the_next_try(world: World) -> None:
+    world.exists(0, "Running")
+    event = {"name": world.name(0), "reason": TIMEOUT, "status": "Running", "error": "503"}
+    with pytest.raises(JobFailedError, match="cancelling failed: 503"):
+        world.task().resume(world.context(), event)
+    assert (world.store["azureml_cancel"]["name"], world.store["azureml_cancel"]["reason"]) == (
+        world.name(0),
+        "deadline",
+    )
+
+
 def test_a_job_that_a_person_cancelled_is_the_end(world: World) -> None:
     world.exists(0, "Canceled")
     world.hook.on("GET", "/details", {})

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from airflow_provider_azureml.errors import AzureMLError, NotFoundError
+from airflow_provider_azureml.errors import AzureMLError
 from airflow_provider_azureml.operators.base import AzureMLBaseOperator
 from airflow_provider_azureml.operators.wait import Cancelled, cancel, watch
 from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG
-from airflow_provider_azureml.triggers.job import ENDED, OWNER, TIMEOUT
+from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT
 from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
 BATCH, HISTORY = "/batchrundata", "/experiments/e/runs/j"
@@ -94,8 +94,8 @@ def test_a_job_that_stays_unknown_ends_the_wait_when_the_patience_is_spent(monke
     began = time.monotonic()
     hours = iter(range(1000))
     monkeypatch.setattr(time, "monotonic", lambda: began + 3600 * next(hours))
-    with pytest.raises(NotFoundError):
-        watch(task(hook, stream_logs=False), "j", "me", None)
+    event = watch(task(hook, stream_logs=False), "j", "me", None)
+    assert (event["reason"], "no such job" in event["error"]) == (ERROR, True)  # as in a triggerer
     assert hook.asked("POST", "/cancel") == []
 
 

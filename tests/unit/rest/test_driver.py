@@ -17,7 +17,7 @@ from airflow_provider_azureml.connection import CLOUDS
 from airflow_provider_azureml.errors import DeniedError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest.driver import AsyncDriver, Driver, _Session
 from airflow_provider_azureml.rest.flow import Flow, Request, Response
-from airflow_provider_azureml.rest.retry import ONCE, Retry
+from airflow_provider_azureml.rest.retry import ONCE, Call, Retry
 
 URL = "https://management.azure.com/x"
 
@@ -43,6 +43,22 @@ def test_each_secret_is_masked_once_because_masking_costs_a_message() -> None:
     for _ in range(3):
         session.build(Request("GET", URL + "?sig=a%2Bb"), "token", "")
     assert masked == ["a+b", "token"]
+
+
+@pytest.mark.parametrize(
+    "request_, limits",
+    [
+        (Request("GET", URL), (10.0, 120.0)),
+        (Request("GET", URL, brief=True), (3.0, 3.0)),
+        (Request("GET", URL, patience=30.0), (10.0, 30.0)),
+        (Request("GET", URL, patience=0.5), (3.0, 3.0)),
+    ],
+)
+def test_no_request_is_waited_for_longer_than_its_flow_has_time(
+    request_: Request, limits: tuple[float, float]
+) -> None:
+    found = _Session(CLOUDS["public"]).limits(Call(request_))
+    assert (found["connection_timeout"], found["read_timeout"]) == limits
 
 
 class NoRoute:

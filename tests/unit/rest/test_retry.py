@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_azureml.connection import CLOUDS
 from airflow_provider_azureml.errors import DeniedError, ServiceError, UnreachableError
-from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
+from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response, briefly, within
 from airflow_provider_azureml.rest.retry import (
     ONCE,
     Call,
@@ -83,6 +83,16 @@ def test_transient_answers_are_tried_again_with_growing_pauses(status: int) -> N
 def test_a_final_answer_is_not_tried_again(status: int) -> None:
     result, steps = drive(ask(), [Response(status)])
     assert (result, pauses(steps)) == (status, [])
+
+
+def test_a_brief_request_is_made_once() -> None:
+    result, steps = drive(briefly(ask()), [Response(503, {"retry-after": "1"})])
+    assert (result, pauses(steps)) == (503, [])
+
+
+def test_a_request_does_not_insist_for_longer_than_its_flow_has_time() -> None:
+    result, steps = drive(within(ask(), 10.0), [Response(503), Response(503, {"retry-after": "20"})])
+    assert (result, pauses(steps)) == (503, [0.8])
 
 
 def test_pauses_are_jittered_over_their_whole_length() -> None:
