@@ -23,7 +23,6 @@ from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.gate import Gate
 from airflow_provider_azureml.triggers.log import MAX_DRAIN, MAX_READ, LogTail
-from airflow_provider_azureml.triggers.poll import legible
 
 T = TypeVar("T")
 Say = Callable[[int, Sequence[str]], Coroutine[Any, Any, None]]
@@ -141,7 +140,7 @@ class LogReader:
         """One request's worth; returns the bytes."""
         before = self._tail.place
         async with self._gate.request():
-            flow = self._gathered(legible(self._tail.read(workspace)))
+            flow = self._gathered(self._tail.read(workspace))
             await _within(STALL, self._hook.arun(flow, ONCE))
         await self._show()
         gained = max(self._tail.place - before, 0)
@@ -166,7 +165,7 @@ class LogReader:
 
     async def _keep(self, workspace: Workspace) -> None:
         try:
-            await _within(KEEPING, self._hook.arun(legible(self._tail.keep(workspace)), ONCE))
+            await _within(KEEPING, self._hook.arun(self._tail.keep(workspace), ONCE))
         except AzureMLError as error:
             await self._tell(f"Another triggerer would repeat some of the log: {error}")
 

@@ -17,7 +17,7 @@ from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
-from airflow_provider_azureml.triggers.poll import Patience, legible, remaining
+from airflow_provider_azureml.triggers.poll import Patience, remaining
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class AzureMLBaseStateTrigger(AzureMLBaseTrigger):
 
     async def _look(self) -> Seen:
         workspace = await self.hook.aworkspace()
-        seen = await self.hook.arun(legible(self.look(workspace)))
+        seen = await self.hook.arun(self.look(workspace))
         if seen.status != self._status:
             self._status = seen.status
             await self.say(INFO, "%s: %s", self.name, seen.status)

@@ -28,7 +28,6 @@ from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.arm import Arm
 from airflow_provider_azureml.triggers.gate import Gate
-from airflow_provider_azureml.triggers.poll import legible
 
 GATHER = 1.0
 """Seconds for which newcomers wait for each other, so that 5,000 of them are not 5,000 requests."""
@@ -185,7 +184,7 @@ class Watcher:
         if self._is_closed(workspace):
             return {}
         try:
-            found = await self._hook.arun(legible(run_history.status_batch(workspace, names)), ONCE)
+            found = await self._hook.arun(run_history.status_batch(workspace, names), ONCE)
         except UnreachableError:
             raise
         except ServiceError as error:
