@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from logging import ERROR, INFO, WARNING
 from typing import Any, TypeVar
 
 from airflow_provider_azureml.compat import (
@@ -15,7 +17,8 @@ from airflow_provider_azureml.compat import (
     TriggerEvent,
     task_seen,
 )
-from airflow_provider_azureml.errors import AzureMLError, ServiceError
+from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
+from airflow_provider_azureml.triggers.poll import LONGEST_PAUSE
 
 T = TypeVar("T")
 _BACKGROUND: set[asyncio.Task[Any]] = set()
@@ -24,6 +27,8 @@ ASK_AGAIN = (2.0, 10.0)
 OVER = frozenset({None, "success", "failed", "skipped", "upstream_failed", "removed"})
 """States in which no try of a task instance goes on, nor will by itself. None: cleared, or deleted."""
 DEFERRED = "deferred"
+INSIST, INSIST_PAUSE = 3600.0, 30.0
+"""Seconds for which a cancel is tried again when Azure does not answer, and between two tries."""
 REAP = "`airflow azureml reap` ends what no task answers for."
 
 
@@ -62,6 +67,23 @@ class AzureMLBaseTrigger(BaseTrigger):
         number: int | None = getattr(self.task_instance, "try_number", None)
         return number
 
+    async def say(self, level: int, text: str, *values: object) -> None:
+        """Write a line to the task's log, never from the event loop: see `say_all`."""
+        await asyncio.to_thread(self.log.log, level, text, *values)
+
+    async def say_all(self, level: int, lines: Sequence[str]) -> None:
+        """Write lines to the task's log, in a thread.
+
+        Airflow's supervisor reads no log while it sends us triggers, and a log socket that is full stops
+        who writes to it. Were that the event loop, which has to read those triggers, both would wait for
+        ever (seen with 1,000 triggers on Airflow 3.3.2).
+        """
+        await asyncio.to_thread(self._write, level, lines)
+
+    def _write(self, level: int, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.log.log(level, "%s", line)
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class and arguments, from which Airflow makes the trigger again, perhaps elsewhere."""
         cls = type(self)
@@ -83,23 +105,38 @@ class AzureMLBaseTrigger(BaseTrigger):
 
     async def _cancel_if_killed(self) -> None:
         if self.task_instance is None:
-            self.log.info("No task waits for this trigger any more. Nothing is cancelled.")
+            await self.say(INFO, "No task waits for this trigger any more. Nothing is cancelled.")
             return
         try:
+            await self._cancel_unless_it_goes_on()
+        except AzureMLError as error:
+            told = "Cancelling failed, and what was watched may still run: %s. %s"
+            await self.say(ERROR, told, error, REAP)
+
+    async def _cancel_unless_it_goes_on(self) -> None:
+        """Insist while Azure is away: nothing bounds the time in a triggerer, but that it may end."""
+        until = time.monotonic() + INSIST
+        while True:
             seen = await self._task_seen()
             if not is_abandoned(seen, self.try_number, self.is_overdue):
-                self.log.info("The task goes on (%s) without this trigger. Nothing is cancelled.", seen.state)
+                told = "The task goes on (%s) without this trigger. Nothing is cancelled."
+                await self.say(INFO, told, seen.state)
                 return
-            await self.cancel()
-        except AzureMLError as error:
-            self.log.error("Cancelling failed, and what was watched may still run: %s. %s", error, REAP)
+            try:
+                return await self.cancel()
+            except UnreachableError as error:
+                pause = min(max(error.retry_after or 0.0, INSIST_PAUSE), LONGEST_PAUSE)
+                if time.monotonic() + pause > until:
+                    raise
+                await self.say(WARNING, "Azure cannot be asked to cancel just now: %s", error)
+                await asyncio.sleep(pause)
 
     async def _task_seen(self) -> TaskSight:
         for pause in ASK_AGAIN:
             try:
                 return await task_seen(self.task_instance)
             except ServiceError as error:
-                self.log.warning("%s; it is asked again in %s s", error, pause)
+                await self.say(WARNING, "%s; it is asked again in %s s", error, pause)
                 await asyncio.sleep(pause)
         return await task_seen(self.task_instance)
 
