@@ -115,13 +115,15 @@ def who(cell: Cancel) -> frozenset[str]:
         return frozenset({NOBODY})
     if is_hookless(cell):
         return frozenset({REAPER})
+    if cell.job_state == "network down":
+        # The next try ends the job, or watches it on: it was not to be found out which job to end.
+        watched_on = cell.act == "deferral timeout" and cell.mode == "deferred"
+        return frozenset({NOBODY if watched_on else NEXT_TRY})
     if cell.mode == "deferred":
         places = {"clear": {NEXT_TRY, TRIGGER}, "execution_timeout": {DEADLINE}, "deferral timeout": {RESUME}}
         return frozenset(places.get(cell.act, {TRIGGER}))
     if cell.act == "deferral timeout":
         return frozenset({DEADLINE})
-    if cell.job_state == "network down":
-        return frozenset({NEXT_TRY})
     # Airflow's alarm and our own deadline are due at the same moment.
     return frozenset({WORKER, DEADLINE} if cell.act == "execution_timeout" else {WORKER})
 
