@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One Azure for the session, an environment like a worker's, and the counts in the terminal's summary."""
+"""One Azure for the session, an environment like a worker's, and the counts in the terminal's summary.
+
+`RELIABILITY_SOAK=1` asks for the full sweeps of `make soak`; `RELIABILITY_SEED=n` replays one sequence.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,12 @@ from collections.abc import Iterator
 
 import pytest
 
-# Before Airflow is imported: these processes have no database and no DAGs.
+# Before Airflow is imported: these processes have no database, no DAGs, and greenlets of their own.
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW_DISABLE_GREENBACK_PORTAL", "true")
 
+from tests.reliability.tally import TALLY
 from tests.reliability.world.azure import CONNECTION, Azure, azure
-
-COUNTS: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +35,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 @pytest.fixture
 def count() -> list[str]:
     """Lines for the terminal's summary."""
-    return COUNTS
+    return TALLY.said
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was counted, whether or not output is captured."""
-    if COUNTS:
+    lines = TALLY.lines()
+    if lines:
         terminalreporter.section("reliability")
-        for line in COUNTS:
+        for line in lines:
             terminalreporter.write_line(line)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,8 +14,9 @@ from tests.reliability.world.failpoint import AFTER, BEFORE, Effect, Strike, kil
 from tests.reliability.world.oracle import Verdict, judge
 from tests.reliability.world.world import world
 
-LOST = (500, 503, 408, 0)
-"""Answers that say nothing about what was done; 0 is a connection that was reset."""
+LOST, LOST_LOOKS = (500, 503, 408, 0), (503, 0)
+"""Answers that say nothing about what was done; 0 is a connection that was reset. Of a look, two will do."""
+CHANGES = re.compile(r": (PUT|PATCH|DELETE|POST .*/cancel$)")
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,16 @@ class Struck:
     """One run: where it was struck, and what came of it."""
 
     where: str
+    cell: Cell
     ti: TaskInstance
     verdict: Verdict
+
+    @property
+    def problems(self) -> str:
+        """What is wrong with it; empty when nothing is."""
+        if not self.verdict.is_clean:
+            return str(self.verdict)
+        return "" if self.ti.state in self.cell.ends else f"ended {self.ti.state}"
 
 
 def effects_of(azure: Azure, cell: Cell) -> list[Effect]:
@@ -45,7 +55,8 @@ def kills(azure: Azure, cell: Cell) -> Iterator[Struck]:
 def losses(azure: Azure, cell: Cell) -> Iterator[Struck]:
     """The answer to each request is lost after its effect."""
     for number, effect in enumerate(effects_of(azure, cell)):
-        for status in LOST if effect.is_request else ():
+        answers = LOST if CHANGES.search(str(effect)) else LOST_LOOKS
+        for status in answers if effect.is_request else ():
             where = f"answered {status} after {number} {effect}"
             yield _struck(azure, cell, number, AFTER, lose(status), where)
 
@@ -55,4 +66,4 @@ def _struck(azure: Azure, cell: Cell, number: int, phase: str, strike: Strike, w
         ti = cell.run(made)
         seen = "\n".join(map(str, made.failpoints.effects))
         assert len(made.failpoints.effects) > number, f"{cell} did not get as far as {where}:\n{seen}"
-        return Struck(where, ti, judge(made))
+        return Struck(where, cell, ti, judge(made))

@@ -41,6 +41,8 @@ OUTCOMES = {
 }
 PERSON_CANCELS_AFTER = 130.0
 POLL = 120.0
+AFTERMATH = 60.0
+"""Seconds that a trigger's `on_kill` and a job's cancel may take after the task has its end."""
 Operator = Callable[..., Any]
 _runs = itertools.count(1)
 
@@ -56,9 +58,17 @@ class Cell:
     wait: str
     outcome: str
     operator: Operator = AzureMLRunJobOperator
+    retries: int = 3
 
     def __str__(self) -> str:
         return f"{self.kind}, {self.wait}, {self.outcome}"
+
+    @property
+    def ends(self) -> set[str]:
+        """How the task may end. A job that a person cancelled ends it, and no retry is made."""
+        if self.outcome != "cancelled":
+            return {"success"}
+        return {"failed"} if self.wait != "no wait" else {"failed", "success"}
 
     def begin(self, world: World) -> TaskInstance:
         """A run of a DAG with this task begins in the world, a triggerer stands by."""
@@ -74,13 +84,19 @@ class Cell:
     def task(self, dag_id: str) -> Task:
         """The task as the DAG file has it."""
         arguments = {"job": JOBS[self.kind], "poll_interval": POLL, "stream_logs": False, **WAITS[self.wait]}
-        return Task(lambda: self.operator(task_id="run", **arguments), dag_id, waits=self.wait != "no wait")
+        waits = self.wait != "no wait"
+        return Task(
+            lambda: self.operator(task_id="run", **arguments), dag_id, waits=waits, retries=self.retries
+        )
 
     def run(self, world: World) -> TaskInstance:
         """The whole run, until Airflow and Azure are both at rest."""
         ti = self.begin(world)
         settle(world, ti)
         return ti
+
+
+CELLS = [Cell(kind, wait, outcome) for kind in JOBS for wait in WAITS for outcome in OUTCOMES]
 
 
 def settle(world: World, ti: TaskInstance) -> None:
@@ -90,13 +106,15 @@ def settle(world: World, ti: TaskInstance) -> None:
         over = ti.state in ("success", "failed", "removed")
         return over and all(worker.process.ended for worker in world.airflow.workers)
 
-    # A triggerer that died is replaced, as every deployment does.
     while not at_rest():
+        # A triggerer that died is replaced, as every deployment does.
         if not _triggerer_lives(world):
             world.triggerer(delay=5.0)
         if world.engine.is_idle:
             raise AssertionError(f"nobody comes for {ti.key}: {ti.history}")
         world.engine.run(done=lambda: at_rest() or not _triggerer_lives(world))
+        if at_rest():
+            world.engine.run(until=world.engine.now + AFTERMATH)
 
 
 def _triggerer_lives(world: World) -> bool:

@@ -74,7 +74,12 @@ class Failpoints:
         process.engine.attention = True
         self._strike(process, number, BEFORE)
         result = act()
-        self._strike(process, number, AFTER)
+        try:
+            self._strike(process, number, AFTER)
+        except AnswerLostError:
+            if is_request:
+                raise
+            # Airflow's supervisor sends the message again, and is told that it has arrived.
         return result
 
     def _strike(self, process: Process, number: int, phase: str) -> None:

@@ -7,9 +7,11 @@ The calibration: what the harness finds here, it can find.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
+from airflow_provider_azureml.operators.outcome import conclude
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.job import Result
 from tests.reliability.world.oracle import MARKS
@@ -43,6 +45,10 @@ class NaiveOperator(AzureMLRunJobOperator):
         if not self.wait_for_completion:
             return Result.of(self.hook.run(job_flows.get(self.hook.workspace, name))).to_dict()
         return self.conclude(self.wait_for(context, name, "", deadline=None))
+
+    def conclude(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The job's end is the task's."""
+        return conclude(self.hook, event)
 
 
 class RememberingOperator(NaiveOperator):

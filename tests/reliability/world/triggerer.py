@@ -42,6 +42,8 @@ class Triggerer:
 
     def __init__(self, world: World, delay: float = 0.0) -> None:
         self._world = world
+        #: When it was first told that a trigger is gone.
+        self.on_kill_began: float | None = None
         self._runner: Any = None
         self._changed: asyncio.Event | None = None
         self._silent_since: float | None = None
@@ -126,7 +128,10 @@ class Triggerer:
             if row.id not in runner.triggers and row.id not in self._finished(runner):
                 self._begin(runner, row)
         # Every round anew until the trigger has ended: that is how Airflow 3.3.2 interrupts a slow on_kill.
-        runner.to_cancel.extend(id for id in runner.triggers if id not in rows)
+        gone = [id for id in runner.triggers if id not in rows]
+        if gone and self.on_kill_began is None:
+            self.on_kill_began = self._world.engine.now
+        runner.to_cancel.extend(gone)
         await runner.cancel_triggers()
         await runner.cleanup_finished_triggers()
         self._report(runner)

@@ -32,6 +32,7 @@ class Worker:
         self.try_number = ti.try_number
         self.epoch = ti.max_tries
         self.partitioned = False
+        self.on_kill_began: float | None = None
         self.error: BaseException | None = None
         self._world = world
         self._failed_beats = 0
@@ -131,6 +132,7 @@ class Worker:
     def _on_term(self) -> None:
         """Airflow's handler: it calls `on_kill` and returns into the task."""
         if self._operator is not None:
+            self.on_kill_began = self._world.engine.now
             self._operator.on_kill()
 
     def _kill(self) -> None:
