@@ -90,7 +90,6 @@ class AzureMLHook(BaseHook):
         :param tell: is given the lines about what is recorded, where they may not be logged at once.
         :param options: of `Driver`: `retry`, for one.
         """
-
         recorder = self.recorder(self.settings)
 
         def renew() -> TokenCredential:

@@ -106,7 +106,8 @@ class SharedSession:
         try:
             return await self._read(load)
         except AzureMLError as error:
-            log.warning("The connection could not be read again, so the old settings stay: %s", error)
+            told = "The connection could not be read again, so the old settings stay: %s"
+            await asyncio.to_thread(log.warning, told, error)
             self._read_at = self._clock()
             return known
 

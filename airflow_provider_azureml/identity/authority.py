@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_azureml.connection import CLOUDS, Cloud
+from airflow_provider_azureml.rest.azure_error import BUSY
 from airflow_provider_azureml.rest.flow import TRANSIENT
 
 
@@ -23,11 +24,13 @@ def authority_options(cloud: Cloud) -> dict[str, Any]:
 
 
 def _see(response: Any) -> None:
-    """MSAL takes "not now" for a refusal, and forgets for how long: raised before it looks.
+    """MSAL takes "not now" for a refusal, and repeats it for a minute without asking: raised before it looks.
 
     :raises HttpResponseError: the cause of azure-identity's own error then.
     """
     from azure.core.exceptions import HttpResponseError
 
-    if response.http_response.status_code in TRANSIENT:
-        raise HttpResponseError(response=response.http_response)
+    answer = response.http_response
+    is_refusal = answer.status_code in (400, 401)
+    if answer.status_code in TRANSIENT or (is_refusal and any(code in answer.text() for code in BUSY)):
+        raise HttpResponseError(response=answer)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _REFUSED = ("Caller: ", "Action: ", "Resource: ")
 _AADSTS = re.compile(r"AADSTS\d+")
-_BUSY = frozenset({"AADSTS90006", "AADSTS90012", "AADSTS90024", "AADSTS90033", "AADSTS90055"})
+BUSY = frozenset({"AADSTS90006", "AADSTS90012", "AADSTS90024", "AADSTS90033", "AADSTS90055"})
 """Entra's codes for "try again": unavailable, timed out, out of budget, throttled (its error code reference)."""
 
 
@@ -67,7 +67,7 @@ def sign_in_error(error: ClientAuthenticationError, operation: str = "") -> Serv
     code = found.group() if found else ""
     response = error.response or getattr(error.__cause__, "response", None)
     status = getattr(response, "status_code", None)
-    if code in _BUSY or (isinstance(status, int) and status in TRANSIENT):
+    if code in BUSY or (isinstance(status, int) and status in TRANSIENT):
         return UnreachableError(status or 0, code or "SignIn", message, "", operation, _named(response))
     if not code and _had_no_answer(error):
         return UnreachableError(0, "NoAnswer", f"Sign-in had no answer. {message}", "", operation)

@@ -223,6 +223,18 @@ def _http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
+def legible(flow: Flow[T]) -> Flow[T]:
+    """The same flow; an answer of a shape that nobody expected is a ServiceError, not a crash.
+
+    Every flow is driven so (`retry.resilient`); a flow does it itself for a part whose failure is not its own.
+    """
+    try:
+        return (yield from flow)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        problem = f"The answer has an unexpected shape ({type(error).__name__}: {error})"
+        raise ServiceError(200, "Unreadable", problem) from error
+
+
 def pages(first: Request) -> Flow[list[Any]]:
     """All items of an ARM list, following `nextLink` to its end with the same token scope."""
     items: list[Any] = []

@@ -114,13 +114,13 @@ def submit(workspace: Workspace, name: str, body: Mapping[str, Any]) -> Flow[Job
     :param body: the REST body, `{"properties": {"jobType": ..., ...}}`.
     """
     response = yield workspace.request("PUT", _path(name), json=dict(body))
-    return Job.from_arm(expect(response, 200, 201).json())
+    return _job(expect(response, 200, 201), name)
 
 
 def get(workspace: Workspace, name: str) -> Flow[Job]:
     """Read a job; raises NotFoundError."""
     response = yield workspace.request("GET", _path(name))
-    return Job.from_arm(expect(response, 200).json())
+    return _job(expect(response, 200), name)
 
 
 def find(workspace: Workspace, name: str) -> Flow[Job | None]:
@@ -175,6 +175,14 @@ def _follow(workspace: Workspace, response: Response) -> Flow[None]:
         yield Pause(response.retry_after or 2.0)
         request = Request("GET", location, scope=workspace.cloud.arm_scope)
         response = expect((yield request), 200, 202, 204)
+
+
+def _job(response: Response, name: str) -> Job:
+    """The job that was asked for: a proxy's or a cache's other document must not become ours."""
+    job = Job.from_arm(response.json())
+    if job.name.lower() != name.lower():
+        raise ServiceError(response.status, "Unreadable", f"The answer is about '{job.name}', not '{name}'")
+    return job
 
 
 def _path(name: str) -> str:

@@ -30,7 +30,8 @@ class Quota:
 
     def wait(self) -> float:
         """Seconds until one more poll may read; ask again then, somebody else may have been faster."""
-        return max(RESERVE + 1.0 - self._level(), 0.0) / REFILL
+        short = RESERVE + 1.0 - self._level()
+        return short / REFILL if short > 0.001 else 0.0  # not so little that no clock could show it
 
     def spend(self) -> None:
         """A read goes out."""

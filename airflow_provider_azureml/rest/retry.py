@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import ServiceError, UnreachableError
-from airflow_provider_azureml.rest.flow import TRANSIENT, Flow, Pause, Request, Response, parse_error
+from airflow_provider_azureml.rest.flow import TRANSIENT, Flow, Pause, Request, Response, legible, parse_error
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -96,6 +96,7 @@ class Rules:
 
 def resilient(flow: Flow[T], rules: Rules) -> Steps[T]:
     """Carry a flow through transient failures; errors without an answer are thrown into it."""
+    flow = legible(flow)
     try:
         step = next(flow)
         while True:

@@ -19,7 +19,6 @@ from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.gate import Gate
-from airflow_provider_azureml.triggers.poll import legible
 
 T = TypeVar("T")
 SINGLES = 8
@@ -63,4 +62,4 @@ class Arm:
                 await asyncio.sleep(pause)
             session.quota.spend()
             async with self._gate.request():
-                return await self._hook.arun(legible(flow), ONCE)
+                return await self._hook.arun(flow, ONCE)

@@ -83,5 +83,8 @@ class Gate:
     def _named(error: AzureMLError) -> float:
         wished = (error.retry_after if isinstance(error, ServiceError) else None) or 0.0
         if wished > LONGEST_PAUSE:
-            log.warning("Azure asked for a pause of %.0f s; it gets %.0f s. %s", wished, LONGEST_PAUSE, error)
+            told = "Azure asked for a pause of %.0f s; it gets %.0f s. %s"
+            # Not from the event loop: see `AzureMLBaseTrigger.say_all`.
+            loop = asyncio.get_running_loop()
+            loop.run_in_executor(None, log.warning, told, wished, LONGEST_PAUSE, error)
         return min(wished, LONGEST_PAUSE)

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
+from logging import INFO, WARNING
 from typing import Any
 
 from airflow_provider_azureml.errors import AzureMLError
@@ -95,7 +96,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
                 status = await asyncio.wait_for(looking, self._seconds_left())
                 if log and place.workspace:
                     await log.finish(place.workspace)
-            self._show(status)
+            await self._show(status)
             return self._event(ENDED)
         except asyncio.TimeoutError:
             return await self._give_up()
@@ -112,13 +113,14 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
                 status = await seat.status(wait)
             except AzureMLError as error:
                 wait = patience.bear(error)
-                self.log.warning("The state of job %s is not to be had just now: %s", seat.name, error)
+                told = "The state of job %s is not to be had just now: %s"
+                await self.say(WARNING, told, seat.name, error)
                 continue
             patience.refill()
             wait = 0.0
             if is_terminal(status):
                 return status
-            self._show(status)
+            await self._show(status)
             if (
                 log and seat.workspace and has_log(status)
             ):  # the states came all together, the logs are spread
@@ -132,19 +134,16 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
             return
         this_try = str(self.task_instance.try_number) if self.task_instance else ""
         self._tail = LogTail(self.job_name, self.log_offset, this_try)
-        reader = LogReader(self.hook, self.azureml_conn_id, self._tail, self._say, self.log.warning)
+        reader = LogReader(self.hook, self.azureml_conn_id, self._tail, self.say_all)
         try:
             yield reader
         finally:
             await reader.close()
 
-    def _say(self, line: str) -> None:
-        self.log.info("%s", line)
-
-    def _show(self, status: str) -> None:
+    async def _show(self, status: str) -> None:
         if status != self._status:
-            self.log.info("Job %s is %s", self.job_name, status)
             self._status = status
+            await self.say(INFO, "Job %s is %s", self.job_name, status)
 
     @property
     def is_overdue(self) -> bool:
@@ -189,7 +188,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
             workspace = await self.hook.aworkspace()
             ending = await self.hook.arun(intent.end(workspace, self.job_name, reason, allowed))
         if ending.asked:
-            self.log.info("Asked Azure to cancel job %s (%s)", self.job_name, reason)
+            await self.say(INFO, "Asked Azure to cancel job %s (%s)", self.job_name, reason)
         if ending.untraced:
             problem = "The cancelled job could not be marked as cancelled by Airflow: %s"
-            self.log.warning(problem, ending.untraced)
+            await self.say(WARNING, problem, ending.untraced)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest import run_history
-from airflow_provider_azureml.rest.flow import Flow
+from airflow_provider_azureml.rest.flow import Flow, legible
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.log import LogTail
 
@@ -52,15 +52,6 @@ def new_lines(workspace: Workspace, tail: LogTail, is_last: bool) -> Flow[tuple[
         tail.problem = str(error)
         return ()
     return tuple(lines)
-
-
-def legible(flow: Flow[T]) -> Flow[T]:
-    """The same flow; an answer of a shape that nobody expected is a ServiceError, not a crash."""
-    try:
-        return (yield from flow)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        problem = f"The answer has an unexpected shape ({type(error).__name__}: {error})"
-        raise ServiceError(200, "Unreadable", problem) from error
 
 
 def _status(workspace: Workspace, name: str) -> Flow[str]:

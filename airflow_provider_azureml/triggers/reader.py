@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from logging import INFO, WARNING
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -22,9 +23,9 @@ from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.gate import Gate
 from airflow_provider_azureml.triggers.log import MAX_DRAIN, MAX_READ, LogTail
-from airflow_provider_azureml.triggers.poll import legible
 
 T = TypeVar("T")
+Say = Callable[[int, Sequence[str]], Coroutine[Any, Any, None]]
 VISITORS = 8
 """Logs that are read at the same time; as many again for jobs that have ended."""
 RATE = 1 << 19
@@ -74,22 +75,15 @@ class LogReader:
     """Shows the log of one job.
 
     :param conn_id: the connection of `hook`: faults of its log store hold back its other readers.
-    :param say: is told each line.
-    :param warn: is told each trouble once.
+    :param say: is given lines, and the level at which to log them.
     """
 
-    def __init__(
-        self,
-        hook: AzureMLHook,
-        conn_id: str,
-        tail: LogTail,
-        say: Callable[[str], object],
-        warn: Callable[[str], object],
-    ) -> None:
-        self._hook, self._tail, self._say, self._warn = hook, tail, say, warn
+    def __init__(self, hook: AzureMLHook, conn_id: str, tail: LogTail, say: Say) -> None:
+        self._hook, self._tail, self._say = hook, tail, say
         self._desk = _desk()
         self._gate = self._desk.gates[conn_id]
         self._visit: asyncio.Task[None] | None = None
+        self._unshown: list[str] = []
         self._trouble = ""
 
     def visit(self, workspace: Workspace, spread: float) -> None:
@@ -103,7 +97,7 @@ class LogReader:
         try:
             await _within(LAST, self._drain(workspace))
         except AzureMLError as error:
-            self._tell_trouble(f"The end of the log is missing here, Studio has it. {error}")
+            await self._tell(f"The end of the log is missing here, Studio has it. {error}")
         await self._keep(workspace)
 
     async def close(self) -> None:
@@ -123,8 +117,9 @@ class LogReader:
                 if gained < MAX_READ // 2:
                     break
         except AzureMLError as error:
-            self._tell_trouble(f"The log is not to be had just now: {error}")
+            await self._tell(f"The log is not to be had just now: {error}")
         finally:
+            await self._show()
             await self._keep(workspace)
 
     async def _drain(self, workspace: Workspace) -> None:
@@ -136,39 +131,49 @@ class LogReader:
                 gained = await self._read(workspace)
             read += gained
             if not gained:
-                self._show(self._tail.rest())
+                self._unshown += self._tail.rest()
+                await self._show()
                 return
-        self._say(f"(The log goes on behind byte {self._tail.offset}, in Studio.)")
+        await self._say(INFO, [f"(The log goes on behind byte {self._tail.offset}, in Studio.)"])
 
     async def _read(self, workspace: Workspace) -> int:
         """One request's worth; returns the bytes."""
         before = self._tail.place
         async with self._gate.request():
-            flow = self._showing(legible(self._tail.read(workspace)))
+            flow = self._gathered(self._tail.read(workspace))
             await _within(STALL, self._hook.arun(flow, ONCE))
+        await self._show()
         gained = max(self._tail.place - before, 0)
         self._desk.charge(max(gained - FEE, 0))
         self._trouble = ""
         return gained
 
-    def _showing(self, flow: Flow[list[str]]) -> Flow[None]:
-        """Lines are shown in the very step in which they count as read: no cancel falls between."""
-        self._show((yield from flow))
+    def _gathered(self, flow: Flow[list[str]]) -> Flow[None]:
+        """Lines are to be shown from the very step on in which they count as read: no cancel falls between."""
+        self._unshown += yield from flow
+
+    async def _show(self) -> None:
+        """Show what was read. A cancel is heard afterwards."""
+        lines, self._unshown = self._unshown, []
+        if lines:
+            showing = asyncio.create_task(self._say(INFO, lines))
+            try:
+                await asyncio.shield(showing)
+            except asyncio.CancelledError:
+                await asyncio.wait([showing])
+                raise
 
     async def _keep(self, workspace: Workspace) -> None:
         try:
-            await _within(KEEPING, self._hook.arun(legible(self._tail.keep(workspace)), ONCE))
+            await _within(KEEPING, self._hook.arun(self._tail.keep(workspace), ONCE))
         except AzureMLError as error:
-            self._tell_trouble(f"Another triggerer would repeat some of the log: {error}")
+            await self._tell(f"Another triggerer would repeat some of the log: {error}")
 
-    def _show(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self._say(line)
-
-    def _tell_trouble(self, trouble: str) -> None:
+    async def _tell(self, trouble: str) -> None:
+        """Trouble is told once."""
         if trouble != self._trouble:
             self._trouble = trouble
-            self._warn(trouble)
+            await self._say(WARNING, [trouble])
 
 
 async def _within(seconds: float, work: Coroutine[Any, Any, T]) -> T:

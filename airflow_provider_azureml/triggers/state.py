@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from logging import INFO, WARNING
 from typing import Any
 
 from airflow_provider_azureml.errors import AzureMLError, ServiceError
@@ -16,7 +17,7 @@ from airflow_provider_azureml.rest.flow import Flow
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
-from airflow_provider_azureml.triggers.poll import Patience, legible, remaining
+from airflow_provider_azureml.triggers.poll import Patience, remaining
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ class AzureMLBaseStateTrigger(AzureMLBaseTrigger):
                     seen = await self._look()
                 except ServiceError as error:
                     pause = patience.after_error(error)
-                    self.log.warning("The state of %s is not to be had just now: %s", self.name, error)
+                    told = "The state of %s is not to be had just now: %s"
+                    await self.say(WARNING, told, self.name, error)
                     continue
                 if seen.has_ended:
                     return seen
@@ -109,10 +111,10 @@ class AzureMLBaseStateTrigger(AzureMLBaseTrigger):
 
     async def _look(self) -> Seen:
         workspace = await self.hook.aworkspace()
-        seen = await self.hook.arun(legible(self.look(workspace)))
+        seen = await self.hook.arun(self.look(workspace))
         if seen.status != self._status:
             self._status = seen.status
-            self.log.info("%s: %s", self.name, seen.status)
+            await self.say(INFO, "%s: %s", self.name, seen.status)
         return seen
 
     async def on_kill(self) -> None:

@@ -15,9 +15,10 @@ import asyncio
 import contextvars
 import math
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
@@ -27,7 +28,6 @@ from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.arm import Arm
 from airflow_provider_azureml.triggers.gate import Gate
-from airflow_provider_azureml.triggers.poll import legible
 
 GATHER = 1.0
 """Seconds for which newcomers wait for each other, so that 5,000 of them are not 5,000 requests."""
@@ -46,13 +46,18 @@ Answer = str | AzureMLError | None
 
 @dataclass(eq=False)
 class Seat:
-    """One trigger's place. Its workspace is that of the first look: an edited connection moves no job."""
+    """One trigger's place. Its workspace is that of the first look: an edited connection moves no job.
+
+    A new or late one waits for no turn; one at ARM is not asked for by batch.
+    """
 
     watcher: Watcher
     name: str
     interval: float
     workspace: Workspace | None = None
     is_new: bool = True
+    is_late: bool = False
+    at_arm: bool = False
     due: float = 0.0
     answer: asyncio.Future[Answer] | None = None
 
@@ -74,6 +79,7 @@ class Watcher:
         self._phase = random.uniform(0.0, DAY)
         self._waiting: set[Seat] = set()
         self._task: asyncio.Task[None] | None = None
+        self._lister: asyncio.Task[None] | None = None
         self._earlier = asyncio.Event()
         self._wakes = math.inf
         self._gate, self._arm = Gate(), Arm(hook)
@@ -91,13 +97,15 @@ class Watcher:
 
     async def close(self) -> None:
         """The last trigger has left."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        tasks = [task for task in (self._task, self._lister) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _turn(self, seat: Seat, wait: float) -> float:
         now = self._loop.time()
-        if seat.is_new:
+        if seat.is_new or seat.is_late:
             return now + min(GATHER, seat.interval)
         soonest = now + max(wait, SPREAD * seat.interval)
         number = math.ceil((soonest - self._phase) / seat.interval)
@@ -106,18 +114,22 @@ class Watcher:
         return self._phase + seat.interval * (number + SPREAD * dice)
 
     async def _answer(self, seat: Seat, due: float) -> Answer:
-        seat.due, seat.answer = due, self._loop.create_future()
+        seat.due, seat.at_arm, seat.answer = due, False, self._loop.create_future()
         self._waiting.add(seat)
         if self._task is None or self._task.done():
-            # In a context of its own: Airflow's would send what is logged to this one trigger's task.
-            self._task = contextvars.Context().run(self._loop.create_task, self._work())
-            self._task.add_done_callback(self._stopped)
+            self._task = self._begin(self._work())
         if max(due, self._gate.opens) < self._wakes:
             self._earlier.set()
         try:
             return await seat.answer
         finally:
             self._waiting.discard(seat)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """In a context of its own: Airflow's would send what is logged to one trigger's task."""
+        task = contextvars.Context().run(self._loop.create_task, work)
+        task.add_done_callback(self._stopped)
+        return task
 
     async def _work(self) -> None:
         while True:
@@ -134,7 +146,7 @@ class Watcher:
     async def _until_due(self) -> None:
         while True:
             self._earlier.clear()
-            first = min((seat.due for seat in self._waiting), default=math.inf)
+            first = min((seat.due for seat in self._waiting if not seat.at_arm), default=math.inf)
             self._wakes = max(first, self._gate.opens)
             if self._wakes <= self._loop.time():
                 return
@@ -154,20 +166,25 @@ class Watcher:
             self._gate.hold(error)
             if self._gate.opens > self._loop.time() + QUIET:
                 self._tell(seats, error)
+                for seat in seats:
+                    seat.is_late = True
             return
         self._gate.relieve()
         missing = [seat for seat in seats if not self._tell_found(seat, found)]
         if len(missing) <= FEW:
             self._tell(missing, None)
-        else:
-            await self._list(workspace, missing)
+            return
+        for seat in missing:
+            seat.at_arm = True
+        if self._lister is None or self._lister.done():
+            self._lister = self._begin(self._list())
 
     async def _batch(self, workspace: Workspace, names: list[str]) -> dict[str, str]:
         """What run history knows; nothing where it is closed to this identity."""
         if self._is_closed(workspace):
             return {}
         try:
-            found = await self._hook.arun(legible(run_history.status_batch(workspace, names)), ONCE)
+            found = await self._hook.arun(run_history.status_batch(workspace, names), ONCE)
         except UnreachableError:
             raise
         except ServiceError as error:
@@ -178,15 +195,17 @@ class Watcher:
             return {}
         return {name: status for name, status in found.items() if isinstance(status, str)}
 
-    async def _list(self, workspace: Workspace, seats: list[Seat]) -> None:
-        try:
-            found = await self._arm.statuses(workspace, [seat.name for seat in seats])
-        except ServiceError as error:
-            if error.status == 401:
-                raise
-            self._tell(seats, error)
-            return
-        self._tell([seat for seat in seats if not self._tell_found(seat, found)], None)
+    async def _list(self) -> None:
+        """Ask ARM for those whom the batch does not know; who comes meanwhile is asked for next."""
+        while seats := [seat for seat in self._waiting if seat.at_arm]:
+            workspace = seats[0].workspace or await self._hook.aworkspace()
+            seats = [seat for seat in seats if seat.workspace == workspace]
+            try:
+                found = await self._arm.statuses(workspace, [seat.name for seat in seats])
+            except AzureMLError as error:
+                self._tell(seats, error)
+                continue
+            self._tell([seat for seat in seats if not self._tell_found(seat, found)], None)
 
     def _is_closed(self, workspace: Workspace) -> bool:
         return self._closed.get(workspace.path, 0.0) > self._loop.time()
@@ -203,7 +222,8 @@ class Watcher:
 
     def _due(self) -> list[Seat]:
         now = self._loop.time()
-        return [s for s in self._waiting if s.due <= now or (s.is_new and s.due <= now + GATHER)]
+        waiting = [seat for seat in self._waiting if not seat.at_arm]
+        return [s for s in waiting if s.due <= now or (s.is_new and s.due <= now + GATHER)]
 
     def _tell_found(self, seat: Seat, found: Mapping[str, str]) -> bool:
         if seat.name in found:
@@ -212,7 +232,7 @@ class Watcher:
 
     def _tell(self, seats: Iterable[Seat], answer: Answer) -> None:
         for seat in seats:
-            seat.is_new = False
+            seat.is_new = seat.is_late = seat.at_arm = False
             self._waiting.discard(seat)
             if seat.answer and not seat.answer.done():
                 seat.answer.set_result(answer)

@@ -109,7 +109,8 @@ async def respond(router: Router, cloud: Cloud, request: Request) -> tuple[Call,
         response = await answer(router, call, *found)
     if call.fault is not None:
         response = damage.in_place(call.fault, response)
-    response.headers.update(call.quota)
+    if call.quota:
+        response.headers.update(call.quota)
     response.headers.setdefault("x-ms-request-id", call.request_id)
     response.headers.setdefault("date", http_date(cloud.clock.time_of(component_of(request))))
     return call, response

@@ -71,19 +71,23 @@ class Sandbox(_Tokens):
     def __init__(self, sandbox: Running) -> None:
         self.cloud = sandbox.cloud
         self.environment = sandbox.environment
-        self.http = httpx.Client(
-            proxy=sandbox.environment["HTTPS_PROXY"],
-            verify=ssl.create_default_context(cafile=sandbox.environment["SSL_CERT_FILE"]),
-            trust_env=False,
-            timeout=30,
-        )
+        trust = ssl.create_default_context(cafile=sandbox.environment["SSL_CERT_FILE"])
+        proxy = sandbox.environment["HTTPS_PROXY"]
+        self.http = httpx.Client(proxy=proxy, verify=trust, trust_env=False, timeout=30)
+        #: Without the proxy, for the plain port.
+        self._direct = httpx.Client(verify=trust, trust_env=False, timeout=30)
 
     def control(self, method: str, path: str, **content: Any) -> httpx.Response:
         """Ask the control API, for example ``control("GET", "/ledger", params={"kind": "job"})``."""
         control = json.loads((self.cloud.data / "control.json").read_text(encoding="utf8"))
         headers = {"Authorization": f"Bearer {control['token']}"}
         url = control["url"] + path
-        return httpx.request(method, url, headers=headers, trust_env=False, timeout=30, **content)
+        return self._direct.request(method, url, headers=headers, **content)
+
+    def close(self) -> None:
+        """End its connections."""
+        self.http.close()
+        self._direct.close()
 
 
 @contextmanager
@@ -115,7 +119,7 @@ def serving(data: Path, seed: dict[str, Any], clock: Clock | None = None) -> Ite
     try:
         yield sandbox
     finally:
-        sandbox.http.close()
+        sandbox.close()
         loop.call_soon_threadsafe(stop.set)
         thread.join(30)
         loop.close()

@@ -112,7 +112,10 @@ class Deployment:
         until("Airflow is healthy", START_SECONDS, lambda: self._check() or self.airflow.healthy())
 
     def make_whole(self) -> None:
-        """Start each component that does not run."""
+        """One of each component: start what does not run, and end what a failed test left beside it."""
+        for name in self._started.keys() - COMPONENTS.keys():
+            if self.is_alive(name):
+                self.kill(name)
         for component in COMPONENTS:
             if component not in self._started or not self.is_alive(component):
                 self.start(component)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,8 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         control = json.loads((folder / "control.json").read_text(encoding="utf8"))
         headers = {"Authorization": f"Bearer {control['token']}"}
+        self._lock = threading.Lock()
+        self._rows: list[dict[str, Any]] = []
         self._requests = folder / "requests.jsonl"
         self._http = httpx.Client(base_url=control["url"], headers=headers, trust_env=False, timeout=60)
 
@@ -52,8 +55,11 @@ class Ledger:
 
     def rows(self, prefix: str) -> list[dict[str, Any]]:
         """The rows of all jobs whose name begins so."""
-        answer = self._http.get("/ledger", params={"kind": "job"})
-        return [row for row in answer.json()["value"] if _name(row).startswith(prefix)]
+        with self._lock:
+            since = self._rows[-1]["sequence"] if self._rows else 0
+            answer = self._http.get("/ledger", params={"kind": "job", "since": since})
+            self._rows += answer.json()["value"]
+            return [row for row in self._rows if _name(row).startswith(prefix)]
 
     def stories(self, prefix: str) -> list[Story]:
         """The jobs whose name begins so, in the order of their making."""

@@ -95,11 +95,11 @@ class Person:
         """All attempts so far."""
         return self.ledger.stories(self.prefix)
 
-    def watched(self) -> None:
-        """Wait until the triggerer watches the job: before, it could not know that the task ends."""
+    def watched(self, tries: int = 1) -> None:
+        """Wait until the log of a try tells that the job runs: a triggerer, or a worker, watches it."""
         logs = self.deployment.folder / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
-        pattern = f"task_id={self.task_id}/*.trigger.*"
-        self._until("its trigger", lambda: any("Job " in log.read_text() for log in logs.glob(pattern)))
+        pattern = f"task_id={self.task_id}/attempt={tries}.log*"
+        self._until("its watch", lambda: any(" is Running" in log.read_text() for log in logs.glob(pattern)))
 
     def release(self, number: int) -> None:
         """Let the n-th attempt come to its end, once it runs."""
@@ -175,7 +175,7 @@ def begun(person: Person, state: str) -> None:
     person.start()
     person.job(0)
     person.sees(state)
-    if state == "deferred":
+    if state != "success":
         person.watched()
 
 
@@ -223,6 +223,13 @@ def delete_run_after_success(person: Person) -> None:
 
 def wait_only(person: Person) -> None:
     person.start()
+
+
+def deferral_timeout(person: Person) -> None:
+    """`defer(timeout=...)` of Airflow, set from outside: our operator has deadlines of its own."""
+    begun(person, "deferred")
+    query = "UPDATE task_instance SET trigger_timeout = now() WHERE dag_id=%s AND run_id=%s"
+    person.deployment.rows(query, person.dag_id, person.run_id)
 
 
 def killed(person: Person) -> None:
@@ -288,6 +295,7 @@ def zombie_watches(person: Person) -> None:
     assert worker is not None
     person.freeze(task, worker)
     person.sees("running", tries=2)
+    person.watched(tries=2)
     person.thaw(task, worker)
     person.gone(task)
     person.release(0)
@@ -307,6 +315,7 @@ ACTS = {
     "slow_cancel": mark_deferred("failed"),
     "lost_cancel": mark_deferred("failed"),
     "timeout_deferred": wait_only,
+    "deferral_timeout": deferral_timeout,
     "execution_timeout_deferred": wait_only,
     "killed_before_put": killed,
     "killed_after_put": killed,

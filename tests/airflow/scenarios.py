@@ -38,6 +38,8 @@ class Scenario:
     fault: Mapping[str, Any] = field(default_factory=dict)
 
 
+LATE = r"Canceled \((killed|deadline|killed, deadline|deadline, killed)\)"
+"""Airflow's own time for a deferral is over: its trigger ends the job, or the task, which is told so."""
 OLDER = r"Canceled \(older epoch\)"
 DEFERRED, NO_WAIT = {"deferrable": True}, {"wait_for_completion": False}
 ONE_TRY = {"deferrable": True, "retries": 0}
@@ -55,6 +57,7 @@ SCENARIOS = {
     "execution_timeout_deferred": Scenario(
         (r"Canceled \(deadline\)",), "failed", options={"execution_timeout": 40, **ONE_TRY}
     ),
+    "deferral_timeout": Scenario((LATE,), "failed", options=ONE_TRY),
     # what a person does while the task is deferred
     "mark_failed_deferred": Scenario((r"Canceled \(killed\)",), "failed", options=DEFERRED),
     "mark_success_deferred": Scenario((r"Canceled \(killed\)",), "success", options=DEFERRED),

@@ -99,7 +99,7 @@ class Instance:
     def begin(self, rule: str = "") -> int:
         """Schedule the next try and fork its process; returns the process id.
 
-        :param rule: a failpoint of this process.
+        :param rule: a failpoint of this process, without the job's name.
         """
         with create_session() as session:
             run, ti = self._run(session), self._ti(session)
@@ -117,8 +117,8 @@ class Instance:
         code = 1
         try:
             if rule:
-                os.environ["AZML_FAILPOINTS"] = f"{rule} /jobs/{self.name}-"
-                os.environ["AZML_FAILPOINTS_DIR"] = str(self.marks(make=True))
+                os.environ["AZML_FAILPOINTS"] = f"{rule}{self.name}-"
+                os.environ["AZML_FAILPOINTS_DIR"] = str(self.marks())
                 failpoint.install()
             with create_session() as session:
                 ti = self._ti(session)
@@ -128,10 +128,10 @@ class Instance:
         finally:
             os._exit(code)
 
-    def marks(self, make: bool = False) -> Path:
+    def marks(self) -> Path:
         """The folder of this scenario's failpoint."""
         folder = RELEASES / f"{self.name}.failpoint"
-        folder.mkdir(exist_ok=make or folder.exists())
+        folder.mkdir(exist_ok=True)
         return folder
 
     def lost(self) -> None:
@@ -201,7 +201,7 @@ def whole(instance: Instance, number: int) -> None:
 
 def crash(instance: Instance) -> None:
     """A try whose process ends right after Azure has its PUT."""
-    assert waited(instance.begin("exit137@after:PUT")) == 137
+    assert waited(instance.begin("exit137@after:PUT /jobs/")) == 137
     instance.lost()
 
 
@@ -251,8 +251,8 @@ def delete_run_after_success(name: str) -> Instance:
 def zombie(name: str, end: Callable[[Instance, int], None]) -> Instance:
     """Airflow gives the first try up before its PUT, and the second try submits."""
     instance = Instance(name)
-    first = instance.begin("pause@before:PUT")
-    until("the failpoint", (instance.marks(make=True) / "0.fired").exists)
+    first = instance.begin("pause@before:PUT /jobs/")
+    until("the first try pauses", (instance.marks() / "0.fired").exists)
     instance.lost()
     second = instance.begin()
     instance.runs(0)
@@ -278,8 +278,9 @@ def zombie_watches(name: str) -> Instance:
     instance.runs(0)
     os.kill(first, signal.SIGSTOP)
     instance.lost()
-    second = instance.begin()
-    until("the second try runs", lambda: instance.state() == ("running", 2))
+    second = instance.begin("pause@after:PATCH /runs/")
+    until("the job is in the second try's hands", (instance.marks() / "0.fired").exists)
+    (instance.marks() / "0.go").touch()
     os.kill(first, signal.SIGCONT)
     os.kill(first, signal.SIGTERM)
     waited(first)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -16,16 +18,32 @@ import pytest
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW_DISABLE_GREENBACK_PORTAL", "true")
 
+from airflow_provider_azureml.audit.check import verify
 from tests.reliability.tally import TALLY
 from tests.reliability.world.azure import CONNECTION, Azure, azure
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+def audit_log() -> Iterator[Path]:
+    """The audit log of all runs, in memory where there is such a folder: each record waits for its disk.
+
+    Whoever was killed in the middle of whatever: in the end it is whole.
+    """
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(prefix="audit-", dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+        report = verify(Path(folder))
+        assert report.problems == []
+        TALLY.say(f"audit log: {report.records} records by {report.files} writers, whole")
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, audit_log: Path) -> Iterator[Azure]:
     """The Azure of all runs, and the connection to it."""
     with azure(tmp_path_factory.mktemp("reliability")) as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
         patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "reliability")
+        patch.setenv("AIRFLOW__AZUREML__AUDIT_PATH", str(audit_log))
         gc.collect()
         gc.freeze()  # Airflow's modules are a million objects, which every full collection would visit
         yield made

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -80,9 +80,9 @@ class Fault:
             connection = json.loads(os.environ[VARIABLE])
             os.environ[VARIABLE] = json.dumps({**connection, "password": ROTATED})
 
-    def change(self, host: str, headers: dict[str, str], body: bytes) -> Answer | bytes:
+    def change(self, url: str, headers: dict[str, str], body: bytes) -> Answer | bytes:
         """What becomes of a request."""
-        if host == LOGIN:
+        if urlsplit(url).hostname == LOGIN:
             return self._sign_in(body)
         token = headers.get("Authorization", "")
         if self.world.engine.now < self.moment:

@@ -39,7 +39,7 @@ class Deferred(Airflow):
         ti = TaskInstance(task, "run", -1, 0, id=next(self._ids), try_number=1, state="deferred")
         made = AzureMLJobTrigger(azureml_conn_id=CONNECTION, job_name=job, owner=job, **arguments)
         classpath, kwargs = made.serialize()
-        row = Trigger(next(self._ids), classpath, json.dumps(kwargs), ti, None)
+        row = Trigger(next(self._ids), classpath, json.dumps(kwargs), ti, ti.try_number, None)
         ti.trigger_id = row.id
         self.instances[ti.key] = ti
         self.triggers[row.id] = row
@@ -61,12 +61,12 @@ class Line:
     """The line to Azure: what went over it, and what it does instead.
 
     :param respond: (host, path) -> an answer in place of Azure's, None to ask Azure.
-    :param change: (host, headers, body) -> an answer in place of Azure's, or the body that Azure gets.
+    :param change: (address, headers, body) -> an answer in place of Azure's, or the body that Azure gets.
     """
 
     world: World
     respond: Respond = lambda host, path: None
-    change: Change = lambda host, headers, body: body
+    change: Change = lambda url, headers, body: body
     #: (moment, host, path, status) of every request; status 0 had no answer.
     requests: list[tuple[float, str, str, int]] = field(default_factory=list)
 
@@ -75,7 +75,7 @@ class Line:
         parts = urlsplit(url)
         host, path = parts.hostname or "", parts.path
         try:
-            changed = self.respond(host, path) or self.change(host, dict(headers), body)
+            changed = self.respond(host, path) or self.change(url, dict(headers), body)
             if isinstance(changed, bytes):
                 answer = self.world.azure.request(method, url, headers, changed)
             else:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_azureml.connection import CLOUDS
-from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
+from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response, legible
 from airflow_provider_azureml.rest.quota import Quota
 from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.rest.workspace import Workspace
@@ -59,6 +59,7 @@ class CannedHook:
 
     def run(self, flow: Flow[Any]) -> Any:
         """Drive a flow; its pauses take no time."""
+        flow = legible(flow)
         try:
             step = next(flow)
             while True:

@@ -114,7 +114,7 @@ def clients(sandbox: Sandbox, control: Control, tmp_path_factory: pytest.TempPat
 def kill_once_it_had_its_effect(
     process: subprocess.Popen[str], control: Control, since: int
 ) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not (effects := [row for row in control.effects(since) if is_of(row, "hang")]):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

@@ -79,7 +79,7 @@ def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, tz=timezone.utc)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 16)
 def iso(seconds: float) -> str:
     """As ARM, Graph and run history write times: ``2026-11-22T23:50:00.123456+00:00``."""
     return utc(seconds).isoformat(timespec="microseconds")

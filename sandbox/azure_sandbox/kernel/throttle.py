@@ -56,7 +56,7 @@ class Bucket:
 
     def wait(self, now: float) -> float:
         """Seconds that a request must wait; 0 where it may be served."""
-        refilled = self._tokens + (now - self._at) * self._limit.per_second
+        refilled = self._tokens + max(0.0, now - self._at) * self._limit.per_second
         self._tokens, self._at = min(self._limit.size, refilled), now
         if now < self._closed_until:
             return self._closed_until - now

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tests.reliability.world.engine import Killed, Process
+
+if TYPE_CHECKING:
+    from tests.reliability.world.azure import Answer
 
 T = TypeVar("T")
 BEFORE, AFTER = "before", "after"
@@ -16,11 +19,15 @@ Strike = Callable[[Process], None]
 
 
 class AnswerLostError(Exception):
-    """The effect took place; its answer is another one. Status 0 is a connection that was reset."""
+    """What is heard is not what was answered. Status 0 is a connection that was reset.
 
-    def __init__(self, status: int) -> None:
+    :param answer: what is heard; an error of the front door where it is not given.
+    """
+
+    def __init__(self, status: int, answer: Answer | None = None) -> None:
         super().__init__(status)
         self.status = status
+        self.answer = answer
 
 
 def kill(process: Process) -> None:
@@ -33,6 +40,15 @@ def lose(status: int) -> Strike:
 
     def strike(process: Process) -> None:
         raise AnswerLostError(status)
+
+    return strike
+
+
+def replace(answer: Answer) -> Strike:
+    """Let something else be heard: in phase `before` instead of the effect, in phase `after` in spite of it."""
+
+    def strike(process: Process) -> None:
+        raise AnswerLostError(answer.status, answer)
 
     return strike
 

@@ -73,7 +73,7 @@ def _exchange(world: World, request: Any) -> Answer:
     except AnswerLostError as lost:
         if lost.status == 0:
             raise ServiceResponseError("Connection aborted: connection reset by peer") from lost
-        return world.broken(lost.status)
+        return lost.answer or world.broken(lost.status)
 
 
 def _content(request: Any) -> bytes:

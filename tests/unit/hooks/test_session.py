@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from airflow_provider_azureml.connection import Settings, parse
-from airflow_provider_azureml.errors import ConfigurationError
-from airflow_provider_azureml.hooks.session import SETTINGS_AGE, SharedSession, shared_session
+from airflow_provider_azureml.errors import ConfigurationError, ServiceError
+from airflow_provider_azureml.hooks.session import SETTINGS_AGE, SharedSession, quota_of, shared_session
 
 GUID = "11111111-2222-3333-4444-555555555555"
 
@@ -99,3 +100,35 @@ async def test_a_cancelled_trigger_does_not_fail_the_others() -> None:
 async def test_sessions_are_shared_by_connection_and_not_between_them() -> None:
     assert shared_session("a") is shared_session("a")
     assert shared_session("a") is not shared_session("b")
+
+
+async def test_a_lookup_that_fails_later_leaves_the_settings_as_they_were() -> None:
+    now = [0.0]
+    away = ServiceError(0, "NoConnection", "Airflow is away")
+    load, shared = Lookup(settings(), away, away, settings("new")), SharedSession(lambda: now[0])
+    async with shared.use(load, mask) as old:
+        for _ in range(2):
+            now[0] += SETTINGS_AGE + 1
+            async with shared.use(load, mask) as same:
+                assert same is old
+        now[0] += SETTINGS_AGE + 1
+        async with shared.use(load, mask) as new:
+            assert new.workspace.resource_group == "new"
+    assert load.count == 4
+
+
+async def test_refused_settings_are_read_again_once_and_the_next_user_gets_what_they_are_now() -> None:
+    load, shared = Lookup(settings("old"), settings("new")), SharedSession()
+    async with shared.use(load, mask) as old:
+        renew = old.driver._renew
+        assert renew is not None
+        await renew()
+        async with shared.use(load, mask) as new:
+            assert new.workspace.resource_group == "new"
+    assert load.count == 2
+
+
+async def test_a_principal_has_one_quota_and_another_has_its_own() -> None:
+    assert quota_of(settings()) is quota_of(settings("other group, same principal"))
+    other = replace(settings(), client_id="another")
+    assert quota_of(settings()) is not quota_of(other)

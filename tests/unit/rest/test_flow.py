@@ -12,7 +12,16 @@ from airflow_provider_azureml.errors import (
     ServiceError,
     UnreachableError,
 )
-from airflow_provider_azureml.rest.flow import Request, Response, expect, pages, parse_retry_after
+from airflow_provider_azureml.rest.flow import (
+    Flow,
+    Pause,
+    Request,
+    Response,
+    expect,
+    legible,
+    pages,
+    parse_retry_after,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ARM = {"error": {"code": "AuthorizationFailed", "message": "The client has no right", "details": []}}
@@ -100,3 +109,15 @@ def test_all_pages_of_a_list_are_read_with_the_same_scope(play) -> None:
     played = play(pages(first), {"value": [1], "nextLink": "https://management.azure.com/y"}, {"value": [2]})
     assert played.result == [1, 2]
     assert [(request.url[-1], request.scope) for request in played.requests] == [("x", "s"), ("y", "s")]
+
+
+@pytest.mark.parametrize("problem", [KeyError("a"), TypeError("a"), ValueError("a"), AttributeError("a")])
+def test_an_answer_of_an_unexpected_shape_is_a_service_error(problem: Exception) -> None:
+    def flow() -> Flow[str]:
+        yield Pause(0.0)
+        raise problem
+
+    running = legible(flow())
+    next(running)
+    with pytest.raises(ServiceError, match="Unreadable"):
+        running.send(Response(200))

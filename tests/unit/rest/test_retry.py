@@ -7,9 +7,19 @@ from typing import Any
 import pytest
 
 from airflow_provider_azureml.connection import CLOUDS
-from airflow_provider_azureml.errors import ServiceError, UnreachableError
+from airflow_provider_azureml.errors import DeniedError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response, briefly, within
-from airflow_provider_azureml.rest.retry import Call, Failure, Outcome, Retry, Rules, decide, resilient
+from airflow_provider_azureml.rest.retry import (
+    ONCE,
+    Call,
+    Failure,
+    Outcome,
+    Refused,
+    Retry,
+    Rules,
+    decide,
+    resilient,
+)
 
 URL = "https://management.azure.com/x"
 SCOPE = CLOUDS["public"].arm_scope
@@ -176,3 +186,55 @@ def test_a_flow_that_asks_nothing_returns_at_once() -> None:
 def test_calls_carry_the_request_as_it_is() -> None:
     request = Request("GET", URL, scope=SCOPE)
     assert drive(ask(request), [Response(200)])[1] == [Call(request)]
+
+
+REFUSED = Refused(DeniedError(401, "AADSTS7000215", "Invalid client secret provided."))
+
+
+@pytest.mark.parametrize("code", ["TokenExpired", "ExpiredAuthenticationToken"])
+def test_a_403_that_means_an_expired_token_is_mended_like_a_401(code: str) -> None:
+    refused = Response(403, body=f'{{"error": {{"code": "{code}"}}}}'.encode())
+    result, steps = drive(ask(), [refused, Response(200)])
+    assert result == 200
+    assert [step.renew for step in steps] == [False, True]
+
+
+def test_any_other_403_is_an_answer() -> None:
+    result, steps = drive(ask(), [Response(403, body=b'{"error": {"code": "AuthorizationFailed"}}')])
+    assert (result, len(steps)) == (403, 1)
+
+
+def test_a_refused_sign_in_is_tried_once_more_with_another_credential() -> None:
+    result, steps = drive(ask(), [REFUSED, Response(200)])
+    assert result == 200
+    assert [step.renew for step in steps] == [False, True]
+
+
+def test_a_sign_in_that_is_refused_twice_is_an_error_for_the_flow() -> None:
+    with pytest.raises(DeniedError, match="AADSTS7000215"):
+        drive(ask(), [REFUSED, REFUSED])
+
+
+def test_without_another_credential_a_refusal_stands_at_once() -> None:
+    running = resilient(ask(), Rules(CLOUDS["public"], renews=False))
+    next(running)
+    with pytest.raises(StopIteration) as done:
+        running.send(Response(401))
+    assert done.value.value == 401
+
+
+@pytest.mark.parametrize("outcome", [Response(503), Response(429, {"retry-after": "5"})])
+def test_a_poll_is_asked_once_its_watcher_says_when_again(outcome: Response) -> None:
+    result, steps = drive(ask(), [outcome], ONCE)
+    assert (result, len(steps)) == (outcome.status, 1)
+
+
+def test_a_poll_without_an_answer_tells_how_long_entra_wants_to_be_left_alone() -> None:
+    with pytest.raises(UnreachableError) as caught:
+        drive(ask(), [Failure("busy", sent=False, retry_after=20.0)], ONCE)
+    assert caught.value.retry_after == 20.0
+
+
+def test_a_pause_that_is_cut_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    drive(ask(), [Response(429, {"retry-after": "604800"}), Response(200)])
+    assert "asked for a pause of 604800 s, and gets 600 s" in caplog.text

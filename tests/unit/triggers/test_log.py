@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
 
 from airflow_provider_azureml.connection import CLOUDS
+from airflow_provider_azureml.errors import DeniedError
+from airflow_provider_azureml.naming import LOG_PLACE
 from airflow_provider_azureml.rest.flow import Flow, Request, Response
 from airflow_provider_azureml.rest.workspace import Workspace
-from airflow_provider_azureml.triggers.log import LogTail, main_log
+from airflow_provider_azureml.triggers.log import LogTail, has_log, main_log
 
 WORKSPACE = Workspace(CLOUDS["public"], "s", "g", "w")
 LOG = "https://a.blob.core.windows.net/logs/user_logs/std_log.txt?sig=x"
@@ -23,6 +26,9 @@ class Service:
         self.content = b""
         self.log_files: Mapping[str, str] = {"user_logs/std_log.txt": LOG}
         self.denied = 0
+        self.tags: dict[str, str] = {}
+        self.may_tag = True
+        self.asked: list[str] = []
 
     def run(self, flow: Flow[list[str]]) -> list[str]:
         try:
@@ -35,14 +41,18 @@ class Service:
             return lines
 
     def answer(self, request: Request) -> Response:
-        import json
-
+        self.asked.append(request.operation)
+        if request.method == "PATCH":
+            self.tags |= request.json["tags"] if self.may_tag else {}  # type: ignore[index]
+            return Response(200 if self.may_tag else 403)
         if request.url == LOG:
             return self.range(request.headers["Range"])
         if "discovery" in request.url:
             return Response(200, body=b'{"api": "https://eastus.api.azureml.ms"}')
         if request.url.split("?")[0].endswith("/details"):
-            return Response(200, body=json.dumps({"logFiles": dict(self.log_files)}).encode())
+            return Response(
+                200, body=json.dumps({"logFiles": dict(self.log_files), "tags": self.tags}).encode()
+            )
         body = {"id": "i", "properties": {"discoveryUrl": "https://eastus.api.azureml.ms/discovery"}}
         return Response(200, body=json.dumps(body).encode())
 
@@ -113,3 +123,75 @@ def test_no_log_yet_is_no_error() -> None:
 )
 def test_the_log_of_the_first_process_is_the_one_to_show(names: list[str], chosen: str) -> None:
     assert main_log({name: name for name in names}) == chosen
+
+
+def test_a_signature_that_ends_between_two_visits_costs_no_visit() -> None:
+    service, tail = Service(), LogTail("job")
+    service.content = b"one\n"
+    assert service.run(tail.read(WORKSPACE)) == ["one"]
+    service.content, service.denied = b"one\ntwo\n", 1
+    assert service.run(tail.read(WORKSPACE)) == ["two"]
+
+
+@pytest.mark.parametrize("anew", [b"", b"new\n", b"new and longer than before\n"])
+def test_a_log_that_was_begun_anew_is_noticed_and_read_from_its_beginning(anew: bytes) -> None:
+    service, tail = Service(), LogTail("job")
+    service.content = b"an old line\nand another\n"
+    service.run(tail.read(WORKSPACE))
+    service.content = anew
+    assert service.run(tail.read(WORKSPACE)) == ["(The log was begun anew.)", *anew.decode().splitlines()]
+
+
+def test_a_line_without_end_is_shown_in_pieces_and_no_character_is_cut() -> None:
+    service, tail, seen = Service(), LogTail("job"), list[str]()
+    text = "é" * 100_000
+    service.content = b"x" + text.encode()
+    while tail.place < len(service.content):
+        seen += service.run(tail.read(WORKSPACE))
+    assert "".join(seen + tail.rest()) == "x" + text
+    assert tail.offset == len(service.content)
+
+
+def test_the_next_reader_of_the_same_try_goes_on_at_the_place_that_was_kept() -> None:
+    service, first = Service(), LogTail("job", reader="2")
+    service.content = b"one\ntwo\nunfinished"
+    service.run(first.read(WORKSPACE))
+    service.run(first.keep(WORKSPACE))  # type: ignore[arg-type]
+    assert service.tags == {LOG_PLACE: "2:8"}
+    lines = service.run(LogTail("job", reader="2").drain(WORKSPACE))
+    assert lines == ["(What the log holds before byte 8 was shown earlier in this try.)", "unfinished"]
+
+
+@pytest.mark.parametrize("tag", ["1:4", "2:", "2:x", "x", "2:-4"])
+def test_the_place_of_another_try_or_of_nobody_is_passed_over(tag: str) -> None:
+    service = Service()
+    service.content, service.tags = b"one\n", {LOG_PLACE: tag}
+    assert service.run(LogTail("job", reader="2").read(WORKSPACE)) == ["one"]
+
+
+def test_a_place_is_kept_only_when_it_has_changed_and_never_by_who_has_no_name() -> None:
+    service, named, nameless = Service(), LogTail("job", reader="1"), LogTail("job")
+    service.content = b"one\n"
+    for tail in (named, nameless):
+        service.run(tail.keep(WORKSPACE))  # type: ignore[arg-type]
+        service.run(tail.read(WORKSPACE))
+        service.run(tail.keep(WORKSPACE))  # type: ignore[arg-type]
+        service.run(tail.keep(WORKSPACE))  # type: ignore[arg-type]
+    assert [operation.split()[0] for operation in service.asked].count("PATCH") == 1
+
+
+def test_who_may_not_leave_a_place_says_so_once() -> None:
+    service, tail = Service(), LogTail("job", reader="1")
+    service.content, service.may_tag = b"one\n", False
+    service.run(tail.read(WORKSPACE))
+    with pytest.raises(DeniedError):
+        service.run(tail.keep(WORKSPACE))  # type: ignore[arg-type]
+    service.run(tail.keep(WORKSPACE))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "status, may_have_more",
+    [("Queued", False), ("Preparing", False), ("Running", True), ("Odd", True), ("Completed", False)],
+)
+def test_a_living_job_has_a_log_once_its_command_has_begun(status: str, may_have_more: bool) -> None:
+    assert has_log(status) is may_have_more

@@ -9,16 +9,13 @@ from airflow_provider_azureml.errors import (
     ConfigurationError,
     DeniedError,
     NotFoundError,
-    ServiceError,
     UnreachableError,
 )
-from airflow_provider_azureml.rest.flow import Flow, Pause
 from airflow_provider_azureml.triggers.log import LogTail
 from airflow_provider_azureml.triggers.poll import (
     FIRST_LOOK,
     LONGEST_PAUSE,
     Patience,
-    legible,
     new_lines,
     remaining,
 )
@@ -76,16 +73,6 @@ def test_waiting_does_not_mend_a_connection() -> None:
 def test_an_error_is_borne_for_as_long_as_it_asks() -> None:
     assert Patience(30).bear(THROTTLED) == 45.0
     assert Patience(30).bear(NotFoundError(404, "no", "no")) == 0.0
-
-
-@pytest.mark.parametrize("problem", [KeyError("a"), TypeError("a"), ValueError("a"), AttributeError("a")])
-def test_an_answer_of_an_unexpected_shape_is_a_service_error(problem: Exception) -> None:
-    def flow() -> Flow[str]:
-        yield Pause(0.0)
-        raise problem
-
-    with pytest.raises(ServiceError, match="Unreadable"):
-        CannedHook().run(legible(flow()))
 
 
 def test_a_log_that_cannot_be_read_is_no_verdict() -> None:
