@@ -20,7 +20,8 @@ from tests.reliability.world.cell import JOBS, settle
 from tests.reliability.world.oracle import judge
 from tests.reliability.world.world import World, world
 
-INTERLEAVINGS = 10_000 if os.environ.get("RELIABILITY_SOAK") else 1_000
+INTERLEAVINGS = 10_000 if os.environ.get("RELIABILITY_SOAK") else 700
+"""With those of `test_zombies.py` they are a thousand."""
 BLOCKS = 10
 HEARTBEAT = (295.0, 370.0)
 """Seconds for which a worker stands still: around the moment in which Airflow gives it up and tries again."""
