@@ -134,7 +134,7 @@ def _judge_ends(verdict: Verdict, ti: TaskInstance, own: list[Job], at_rest: boo
             verdict.stale.append(f"{ti.key} took {result}")
     elif ti.state == "failed" and not ti.marked and completed:
         verdict.red_beside_run.append(f"{ti.key} failed beside {completed}")
-    if at_rest and ti.state in OVER and (waits or ti.state != "success"):
+    if at_rest and ti.state in OVER and waits:  # the job of a task that does not wait is meant to outlive it
         verdict.lost += [job.name for job in own if job.ended == math.inf]
 
 
