@@ -194,6 +194,11 @@ async def test_a_refused_or_illegible_batch_is_asked_of_arm_job_by_job() -> None
         assert (first[0][1], second[0][1]) == ("Running", "Failed")
 
 
+def alone(request: Request) -> dict[str, Any]:
+    """ARM's answer about one job, which is Running."""
+    return arm_job(request.url.partition("?")[0].rpartition("/")[2], "Running")
+
+
 def listing(azure: Azure, names: list[str], size: int = 50) -> Azure:
     """ARM's list of jobs that are Running, in pages of Azure's size."""
 
@@ -276,8 +281,9 @@ async def test_after_an_outage_those_who_were_told_of_it_are_asked_at_once() -> 
 async def test_polls_slow_down_as_the_quota_sinks() -> None:
     names = [f"j{n}" for n in range(400)]
     azure = Azure(latency=0.0).on("POST", BATCH, states({})).on("GET", "/jobs", {"value": []})
-    azure.on("GET", "/jobs/j.*", arm_job("j", "Running"))
-    await together(*(looks(azure, name, 1) for name in names))
+    azure.on("GET", "/jobs/j.*", alone)
+    seen = await together(*(looks(azure, name, 1) for name in names))
+    assert {answer for ((_, answer),) in seen} == {"Running"}
     assert len(azure.asked("GET", "/jobs/j.*")) == 400
     assert now() >= (400 - SIZE + RESERVE) / REFILL
 
@@ -286,7 +292,7 @@ async def test_polls_slow_down_as_the_quota_sinks() -> None:
 async def test_only_a_few_are_asked_alone_at_a_time_and_a_throttled_one_holds_the_others() -> None:
     names = [f"j{n}" for n in range(100)]
     azure = Azure(latency=1.0).on("POST", BATCH, DENIED).on("GET", "/jobs", {"value": []})
-    azure.on("GET", "/jobs/j.*", THROTTLED, arm_job("j", "Running"))
+    azure.on("GET", "/jobs/j.*", THROTTLED, alone)
     seen = await together(*(looks(azure, name, 1) for name in names))
     assert sum(isinstance(each[0][1], AzureMLError) for each in seen) == 1
     before = [at for ((at, _),) in seen if at < 120]
