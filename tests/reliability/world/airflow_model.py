@@ -49,12 +49,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Change:
-    """A task instance at a moment; `result` is what it pushed when it ended well by itself."""
+    """A task instance at a moment.
+
+    :param request: how often a person had asked for it before; what Airflow does not tell a task.
+    :param result: what it returned when it ended well by itself.
+    """
 
     moment: float
     state: str | None
     try_number: int
     epoch: int
+    request: int
     result: Any = None
 
 
@@ -83,6 +88,8 @@ class TaskInstance:
     next_kwargs: dict[str, Any] = field(default_factory=dict)
     trigger_id: int | None = None
     result: Any = None
+    #: How often a person has cleared it.
+    request: int = 0
     #: Whether its last state is a person's word.
     marked: bool = False
     xcoms: dict[str, Any] = field(default_factory=dict)
@@ -151,6 +158,7 @@ class Airflow:
         """A person clears the task."""
         ti.id, ti.marked = next(self._ids), False
         ti.run.clear_number += 1
+        ti.request += 1
         if ti.state in FINISHED:
             ti.run.start_date = self._now()
         if ti.state == "running":
@@ -332,7 +340,7 @@ class Airflow:
     def _set(self, ti: TaskInstance, state: str | None, result: Any = None) -> None:
         ti.state = state
         self._engine.attention = True
-        ti.history.append(Change(self._engine.now, state, ti.try_number, ti.max_tries, result))
+        ti.history.append(Change(self._engine.now, state, ti.try_number, ti.max_tries, ti.request, result))
         if state != "deferred":
             ti.trigger_id = None
         self.notify()

@@ -115,7 +115,7 @@ def _same_request(earlier: Job, later: Job, instances: list[TaskInstance]) -> bo
 
     def request(job: Job) -> tuple[int, int]:
         ti = next(t for t in reversed(instances) if t.history[0].moment <= job.created)
-        return id(ti), at(ti, job.created).epoch
+        return id(ti), at(ti, job.created).request
 
     return request(earlier) == request(later)
 
@@ -134,7 +134,7 @@ def _judge_ends(verdict: Verdict, ti: TaskInstance, own: list[Job], at_rest: boo
 
 
 def _judge_success(verdict: Verdict, ti: TaskInstance, own: list[Job], change: Change) -> None:
-    current = [job.name for job in own if at(ti, job.created).epoch == change.epoch]
+    current = [job.name for job in own if at(ti, job.created).request == change.request]
     answers = _completed(ti, own, change) if ti.task.waits else current
     if not answers:
         verdict.green_without_run.append(f"{ti.key} at {change.moment:.1f}")
@@ -147,7 +147,7 @@ def _completed(ti: TaskInstance, own: list[Job], change: Change) -> list[str]:
     return [
         job.name
         for job in own
-        if at(ti, job.created).epoch == change.epoch
+        if at(ti, job.created).request == change.request
         and job.status == "Completed"
         and job.ended <= change.moment
     ]
@@ -161,7 +161,7 @@ def _foreign_cancels(world: World, ti: TaskInstance, job: Job) -> list[str]:
             continue
         now = at(ti, row.time - world.engine.epoch)
         tried = _try_of(world, sender.owner, job)
-        is_same_request = now.epoch == at(ti, job.created).epoch and now.state in ALIVE
+        is_same_request = now.request == at(ti, job.created).request and now.state in ALIVE
         is_taken = tried < now.try_number and (sender.owner is None or _has_begun(ti, now))
         moved = isinstance(sender.owner, Triggerer) and now.state == "deferred" and tried == now.try_number
         if is_same_request and (is_taken or (moved and not _is_late(world, job, row))):
