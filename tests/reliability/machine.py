@@ -22,7 +22,7 @@ from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from azure_sandbox.kernel.ports import Registry
 from tests.reliability.world.airflow_model import FINISHED, Task, TaskInstance
 from tests.reliability.world.azure import CONNECTION, SUBMITTER, Azure, Life
-from tests.reliability.world.cell import JOBS
+from tests.reliability.world.cell import JOBS, Operator
 from tests.reliability.world.oracle import Verdict, jobs, judge
 from tests.reliability.world.triggerer import Triggerer
 from tests.reliability.world.worker import Worker
@@ -47,11 +47,13 @@ class Machine:
     """The world, and one method per rule.
 
     :param seed: what the tasks are like, and how their jobs live.
+    :param operator: of both tasks.
     """
 
-    def __init__(self, made: World, seed: int) -> None:
+    def __init__(self, made: World, seed: int, operator: Operator) -> None:
         self.world, self.airflow, self.azure = made, made.airflow, made.azure
         self.dice = random.Random(seed)
+        self.operator = operator
         self.azure.sandbox.heal()
         for _ in range(2):
             made.triggerer()
@@ -62,9 +64,13 @@ class Machine:
         wait = self.dice.choice(WAITS)
         lives = [self.dice.choice(LIVES) for _ in range(4)]
         self.azure.live(dag_id, *lives, Life(200.0))
-        options = {"job": JOBS[self.dice.choice(tuple(JOBS))], "poll_interval": 60.0, "stream_logs": False}
+        options: dict[str, Any] = {
+            "job": JOBS[self.dice.choice(tuple(JOBS))],
+            "poll_interval": 60.0,
+            "stream_logs": False,
+        }
         waits = wait.get("wait_for_completion", True)
-        return Task(lambda: AzureMLRunJobOperator(task_id="run", **options, **wait), dag_id, waits=waits)
+        return Task(lambda: self.operator(task_id="run", **options, **wait), dag_id, waits=waits)
 
     def step(self, rule: str, number: int) -> None:
         """One thing happens, then time passes."""
@@ -266,11 +272,11 @@ def drawn(seed: int, length: int) -> list[Step]:
     return [(dice.choice(names), dice.randrange(1 << 30)) for _ in range(length)]
 
 
-def violation(azure: Azure, seed: int, steps: list[Step]) -> str:
+def violation(azure: Azure, seed: int, steps: list[Step], operator: Operator = AzureMLRunJobOperator) -> str:
     """What a list of steps violates; empty for nothing."""
     os.environ["AIRFLOW__AZUREML__DEPLOYMENT_ID"] = f"machine-{seed}"  # the fixture puts it back
     with world(azure, seed=seed) as made:
-        machine = Machine(made, seed)
+        machine = Machine(made, seed, operator)
         try:
             for rule, number in steps:
                 machine.step(rule, number)

@@ -40,7 +40,7 @@ def hearings(azure: Azure, cell: Cell, phase: str, answer: Answer) -> Iterator[S
         if effect.is_request:
             with world(azure, {(number, phase): replace(answer)}) as made:
                 ti = cell.run(made)
-                yield Struck(f"{phase} {number} {effect}", ti, judge(made))
+                yield Struck(f"{phase} {number} {effect}", cell, ti, judge(made))
 
 
 @pytest.mark.parametrize("heard", HEARD)

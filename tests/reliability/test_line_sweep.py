@@ -61,7 +61,7 @@ def traced(azure: Azure, cell: Cell, fatal: tuple[Line, int] | None = None) -> t
 
 
 @pytest.mark.parametrize("cell", SWEPT, ids=str)
-def test_a_kill_at_any_executed_line_duplicates_loses_and_invents_nothing(cell, cloud):
+def test_a_kill_at_any_executed_line_duplicates_loses_and_invents_nothing(cell: Cell, cloud: Azure) -> None:
     traced(cloud, cell)  # what it imports is loaded now: those lines run once in a process of ours
     ran, problem = traced(cloud, cell)
     assert problem == ""

@@ -54,7 +54,7 @@ def seeds(block: int) -> range:
 
 
 @pytest.mark.parametrize("block", range(0, SEEDS if REPLAY is None else 1, BLOCK))
-def test_no_random_sequence_of_kills_duplicates_loses_or_invents_anything(block, cloud):
+def test_no_random_sequence_of_kills_duplicates_loses_or_invents_anything(block: int, cloud: Azure) -> None:
     tried = seeds(block)
     assert [problem for seed in tried if (problem := problem_of(cloud, seed))] == []
     TALLY.swept("random sequences of one to four kills and lost answers", len(tried))

@@ -11,11 +11,13 @@ import pytest
 from tests.reliability.machine import drawn, shortened, violation
 from tests.reliability.tally import TALLY
 from tests.reliability.world.azure import CONNECTION, Azure, azure
+from tests.reliability.world.naive import RememberingOperator
 
 SOAK = bool(os.environ.get("RELIABILITY_SOAK"))
 REPLAY = os.environ.get("RELIABILITY_SEED")
 MACHINES, STEPS = (5_000, 80) if SOAK else (500, 60)
 BLOCK = 50
+LESS_CAREFUL = 20
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,12 @@ def test_whatever_happens_no_invariant_is_violated(block: int, apart: Azure) -> 
             steps = shortened(apart, seed, steps)
             pytest.fail(f"RELIABILITY_SEED={seed}: {violation(apart, seed, steps)}\nafter {steps}")
     TALLY.swept(f"state machines of {STEPS} steps", len(seeds))
+
+
+def test_the_same_machines_see_what_submit_then_remember_does(apart: Azure) -> None:
+    steps = {seed: drawn(seed, STEPS) for seed in range(LESS_CAREFUL)}
+    found = [seed for seed in steps if violation(apart, seed, steps[seed], RememberingOperator)]
+    assert found
+    TALLY.say(
+        f"calibration, RememberingOperator: {len(found)} of {LESS_CAREFUL} state machines violate something"
+    )

@@ -88,17 +88,18 @@ class Failpoints:
         number = len(self.effects)
         self.effects.append(Effect(process.name, what, is_request))
         process.engine.attention = True
-        self._strike(process, number, BEFORE)
+        self.strike(process, number, BEFORE)
         result = act()
         try:
-            self._strike(process, number, AFTER)
+            self.strike(process, number, AFTER)
         except AnswerLostError:
             if is_request:
                 raise
             # Airflow's supervisor sends the message again, and is told that it has arrived.
         return result
 
-    def _strike(self, process: Process, number: int, phase: str) -> None:
+    def strike(self, process: Process, number: int, phase: str) -> None:
+        """Do what is planned for this point, if anything is."""
         strike = self.plan.get((number, phase))
         if strike is not None:
             strike(process)

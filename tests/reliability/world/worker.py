@@ -76,6 +76,7 @@ class Worker:
             "ti": runtime,
             "task_instance": runtime,
             "task": operator,
+            "dag_run": self.ti.run,
             "task_state_store": self._store(),
         }
         ExecutorSafeguard.tracker.set(operator)
