@@ -74,7 +74,8 @@ class Killer:
 
     def _worker(self, blow: Blow) -> None:
         with suppress(psutil.NoSuchProcess):  # it has ended while we took aim
-            task = psutil.Process(int(until("a task runs", SECONDS, self._aim)))
+            pid = until("a task runs, or all have ended", SECONDS, lambda: self._aim() or self._over())
+            task = psutil.Process(pid)
             worker = task.parent()
             if worker is not None and blow.victim == "worker":
                 worker.kill()
@@ -85,6 +86,14 @@ class Killer:
         query = "SELECT pid FROM task_instance WHERE run_id = ANY(%s) AND state='running' AND pid IS NOT NULL"
         found = [pid for (pid,) in self._deployment.rows(query, self._run_ids)]
         return self._dice.choice(found) if found else None
+
+    def _over(self) -> bool:
+        """Whether nothing is left to aim at; raises psutil.NoSuchProcess then."""
+        query = "SELECT count(*) FROM task_instance WHERE run_id = ANY(%s) AND state = ANY(%s)"
+        ended = self._deployment.rows(query, self._run_ids, list(OVER))[0][0]
+        if ended == len(TASKS) * len(self._run_ids):
+            raise psutil.NoSuchProcess(0)
+        return False
 
 
 def plans(dice: random.Random) -> list[list[Blow]]:
