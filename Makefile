@@ -4,8 +4,10 @@ VENV = .venv
 BIN = $(VENV)/bin
 OLD = .venv-airflow211
 SDK = .venv-sdk
+PYTEST = AIRFLOW_2_PYTHON=$(CURDIR)/$(OLD)/bin/python AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python $(BIN)/python -m pytest
+PROCESSES = tests/airflow tests/compose tests/demo
 
-.PHONY: demo up evidence test lint bench clean prerequisites services
+.PHONY: demo up evidence test test-processes test-others soak lint bench clean prerequisites services
 
 demo: prerequisites $(VENV)/installed ## one nightly run on a local Azure; PLANT=5.0 registers a champion first
 	$(BIN)/python -m demo run $(if $(PLANT),--plant-champion $(PLANT))
@@ -16,8 +18,18 @@ up: prerequisites $(VENV)/installed ## Azure and Airflow, left running
 evidence: $(VENV)/installed ## what the last demo left in the logs
 	$(BIN)/python -m demo evidence
 
-test: prerequisites services $(VENV)/installed $(OLD)/installed $(SDK)/installed ## every test
-	AIRFLOW_2_PYTHON=$(CURDIR)/$(OLD)/bin/python AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python $(BIN)/python -m pytest
+test: prerequisites services $(VENV)/installed $(OLD)/installed $(SDK)/installed ## every test, in two halves side by side
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line test-processes test-others
+
+# Real Airflow, the team deployment, the demo: they mostly wait for each other.
+test-processes:
+	$(PYTEST) $(PROCESSES)
+
+test-others:
+	$(PYTEST) $(foreach folder,$(PROCESSES),--ignore $(folder))
+
+soak: prerequisites services $(VENV)/installed $(OLD)/installed ## the full sweeps; hours
+	RELIABILITY_SOAK=1 $(PYTEST) tests/reliability tests/airflow
 
 lint: $(VENV)/installed ## format, style, types, layers, budgets
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest -q tests/contracts

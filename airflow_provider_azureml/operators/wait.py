@@ -57,9 +57,7 @@ def watch(task: AzureMLBaseOperator, name: str, owner: str, deadline: float | No
             seen, pause = _round(task, name, tail, patience, deadline)
         except ServiceError as error:  # the patience is spent
             return event(ERROR, str(error))
-        if seen.status not in ("", status):
-            status = seen.status
-            task.log.info("Job %s is %s", name, status)
+        status = _shown(task, name, seen, status)
         if seen.has_ended:
             return event(ENDED)
 
@@ -75,9 +73,15 @@ def _round(
         pause = patience.after_error(error)
         task.log.warning("The state of job %s is not to be had just now: %s", name, error)
         return Round(""), pause
-    for line in seen.lines:
-        task.log.info("%s", line)
     return seen, patience.after_success()
+
+
+def _shown(task: AzureMLBaseOperator, name: str, seen: Round, status: str) -> str:
+    """Write what is new to the task's log, the end last; returns the status."""
+    news = [] if seen.status in ("", status) else [f"Job {name} is {seen.status}"]
+    for line in [*seen.lines, *news] if seen.has_ended else [*news, *seen.lines]:
+        task.log.info("%s", line)
+    return seen.status or status
 
 
 def _sleep(task: AzureMLBaseOperator, seconds: float) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from logging import ERROR, INFO, WARNING
@@ -16,7 +17,8 @@ from airflow_provider_azureml.compat import (
     TriggerEvent,
     task_seen,
 )
-from airflow_provider_azureml.errors import AzureMLError, ServiceError
+from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
+from airflow_provider_azureml.triggers.poll import LONGEST_PAUSE
 
 T = TypeVar("T")
 _BACKGROUND: set[asyncio.Task[Any]] = set()
@@ -25,6 +27,8 @@ ASK_AGAIN = (2.0, 10.0)
 OVER = frozenset({None, "success", "failed", "skipped", "upstream_failed", "removed"})
 """States in which no try of a task instance goes on, nor will by itself. None: cleared, or deleted."""
 DEFERRED = "deferred"
+INSIST, INSIST_PAUSE = 3600.0, 30.0
+"""Seconds for which a cancel is tried again when Azure does not answer, and between two tries."""
 REAP = "`airflow azureml reap` ends what no task answers for."
 
 
@@ -104,15 +108,28 @@ class AzureMLBaseTrigger(BaseTrigger):
             await self.say(INFO, "No task waits for this trigger any more. Nothing is cancelled.")
             return
         try:
+            await self._cancel_unless_it_goes_on()
+        except AzureMLError as error:
+            told = "Cancelling failed, and what was watched may still run: %s. %s"
+            await self.say(ERROR, told, error, REAP)
+
+    async def _cancel_unless_it_goes_on(self) -> None:
+        """Insist while Azure is away: nothing bounds the time in a triggerer, but that it may end."""
+        until = time.monotonic() + INSIST
+        while True:
             seen = await self._task_seen()
             if not is_abandoned(seen, self.try_number, self.is_overdue):
                 told = "The task goes on (%s) without this trigger. Nothing is cancelled."
                 await self.say(INFO, told, seen.state)
                 return
-            await self.cancel()
-        except AzureMLError as error:
-            told = "Cancelling failed, and what was watched may still run: %s. %s"
-            await self.say(ERROR, told, error, REAP)
+            try:
+                return await self.cancel()
+            except UnreachableError as error:
+                pause = min(max(error.retry_after or 0.0, INSIST_PAUSE), LONGEST_PAUSE)
+                if time.monotonic() + pause > until:
+                    raise
+                await self.say(WARNING, "Azure cannot be asked to cancel just now: %s", error)
+                await asyncio.sleep(pause)
 
     async def _task_seen(self) -> TaskSight:
         for pause in ASK_AGAIN:

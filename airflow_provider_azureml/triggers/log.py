@@ -7,7 +7,7 @@ import re
 from codecs import getincrementaldecoder
 from collections.abc import Mapping
 
-from airflow_provider_azureml.errors import DeniedError, NotFoundError
+from airflow_provider_azureml.errors import DeniedError, NotFoundError, ServiceError
 from airflow_provider_azureml.naming import LOG_PLACE
 from airflow_provider_azureml.rest import run_history
 from airflow_provider_azureml.rest.flow import Flow
@@ -77,7 +77,10 @@ class LogTail:
         start = self.offset
         while self.offset - start < MAX_DRAIN:
             before = self.place
-            lines += yield from self.read(workspace)
+            try:
+                lines += yield from self.read(workspace)
+            except ServiceError as error:  # what was read is shown
+                self.problem = str(error)
             if self.place == before:
                 break
         return lines + self.rest()

@@ -11,7 +11,7 @@ from typing import TypeVar
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest import run_history
-from airflow_provider_azureml.rest.flow import Flow, legible
+from airflow_provider_azureml.rest.flow import Flow, briefly, legible
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.log import LogTail
 
@@ -45,9 +45,12 @@ def look(workspace: Workspace, name: str, tail: LogTail | None = None) -> Flow[R
 
 
 def new_lines(workspace: Workspace, tail: LogTail, is_last: bool) -> Flow[tuple[str, ...]]:
-    """What a job's log gained; with `is_last` all of it. A log error is a warning, never a verdict."""
+    """What a job's log gained; with `is_last` all of it. A log error is a warning, never a verdict.
+
+    Each request is brief: a log store that hangs holds up the look at the job's state by seconds.
+    """
     try:
-        lines = yield from legible(tail.drain(workspace) if is_last else tail.read(workspace))
+        lines = yield from legible(briefly(tail.drain(workspace) if is_last else tail.read(workspace)))
     except ServiceError as error:
         tail.problem = str(error)
         return ()

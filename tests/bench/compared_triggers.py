@@ -6,33 +6,40 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_azureml.compat import aget_connection
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import job
 
 
 class SleepTrigger(BaseTrigger):
-    """Wakes once per interval and does nothing: what Airflow itself costs.
+    """Wakes once per interval and does nothing: Airflow's own cost, with one look-up of the connection.
 
     :param poll_interval: seconds.
     """
 
-    def __init__(self, poll_interval: float) -> None:
+    lookup: ClassVar[asyncio.Task[Any] | None] = None
+
+    def __init__(self, azureml_conn_id: str, poll_interval: float) -> None:
         super().__init__()
+        self.azureml_conn_id = azureml_conn_id
         self.poll_interval = poll_interval
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        return f"{__name__}.{type(self).__qualname__}", {"poll_interval": self.poll_interval}
+        arguments = {"azureml_conn_id": self.azureml_conn_id, "poll_interval": self.poll_interval}
+        return f"{__name__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        cls = type(self)
+        cls.lookup = cls.lookup or asyncio.create_task(aget_connection(self.azureml_conn_id))
+        found = await asyncio.shield(cls.lookup)
         await asyncio.sleep(random.uniform(0.0, self.poll_interval))
-        while True:
+        while found is not None:
             await asyncio.sleep(self.poll_interval)
-            if self.poll_interval < 0:  # never, but Airflow wants a generator
-                yield TriggerEvent({})
+        yield TriggerEvent({})
 
 
 class OneGetPerJobTrigger(BaseTrigger):

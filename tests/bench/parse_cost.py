@@ -55,7 +55,7 @@ def operators() -> list[type]:
 
 
 def _is_operator(cls: object, module: str) -> bool:
-    named = isinstance(cls, type) and cls.__module__ == module
+    named = isinstance(cls, type) and cls.__module__ == module and not cls.__name__.startswith("_")
     return named and hasattr(cls, "template_fields")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from tests.bench import task_log, triggerer_process
 from tests.bench.azure import Azure
 from tests.bench.task_log import TaskLog
-from tests.bench.triggerer_process import Airflow, Triggerer
+from tests.bench.triggerer_process import Airflow, Memory, Triggerer
 
 JOBS = int(os.environ.get("BENCH_JOBS", "5000"))
 INTERVAL = 30.0
@@ -31,12 +31,11 @@ class Load:
 
     :param requests: per round, on all hosts
     :param cpu: percent of one core, both processes
-    :param memory: bytes, both processes
     """
 
     requests: float
     cpu: float
-    memory: int
+    memory: Memory
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,6 @@ class Watched:
     seconds: float
     load: Load
     delays: tuple[float, ...] = ()
-
-    def per_job(self, empty: int) -> float:
-        """KB above a triggerer without triggers."""
-        return (self.load.memory - empty) / self.jobs / 1000
 
 
 @dataclass(frozen=True)
@@ -109,16 +104,18 @@ class Scene:
                 raise RuntimeError("there is no pause between two rounds")
             time.sleep(1.0)
 
-    def load(self, triggerer: Triggerer, rounds: int) -> Load:
+    def load(self, triggerer: Triggerer, rounds: float) -> Load:
         """Measure for some rounds."""
-        tell(f"{rounds} rounds")
+        tell(f"{rounds:g} rounds")
         begun, cpu = time.time(), sum(triggerer.cpu())
         time.sleep(rounds * INTERVAL)
         ended, used = time.time(), sum(triggerer.cpu()) - cpu
         asked = len(self.cloud.asked(begun, ended)) / (ended - begun) * INTERVAL
         return Load(asked, 100 * used / (ended - begun), triggerer.memory())
 
-    def watch(self, triggerer: Triggerer, dag_id: str, jobs: int, *, rounds: int, ending: int = 0) -> Watched:
+    def watch(
+        self, triggerer: Triggerer, dag_id: str, jobs: int, *, rounds: float, ending: int = 0
+    ) -> Watched:
         """Wait for the first look at every job, then measure; in the first round some of the jobs end."""
         logs = self.until(dag_id, jobs, " is Running")
         self.until_quiet()
@@ -156,7 +153,7 @@ def _name(number: int) -> str:
 def _arguments(trigger: str, number: int) -> dict[str, Any]:
     """A trigger's arguments, as its operator would give them."""
     if trigger.endswith(".SleepTrigger"):
-        return {"poll_interval": INTERVAL}
+        return {"azureml_conn_id": "azureml_bench", "poll_interval": INTERVAL}
     given = {"azureml_conn_id": "azureml_bench", "job_name": _name(number), "poll_interval": INTERVAL}
     if trigger.endswith(".OneGetPerJobTrigger"):
         return given

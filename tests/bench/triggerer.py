@@ -17,9 +17,9 @@ from pathlib import Path
 from tests.bench import azure, postgres
 from tests.bench.figure import Figure
 from tests.bench.scene import INTERVAL, JOBS, Load, Scene, Watched, tell
-from tests.bench.triggerer_process import Airflow
+from tests.bench.triggerer_process import Airflow, Memory
 
-ALONE = JOBS // 5
+ALONE = JOBS // 10
 """So many jobs are watched with one GET each; more of them, and the sandbox would be what is measured."""
 ENDING = JOBS // 50
 """So many jobs end, spread over one interval."""
@@ -57,8 +57,8 @@ def _measured(scene: Scene) -> Iterator[Figure]:
     yield from _doubled(_double(scene), empty)
 
 
-def _empty(scene: Scene) -> int:
-    """Bytes of a triggerer that has nothing to do."""
+def _empty(scene: Scene) -> Memory:
+    """Memory of a triggerer that has nothing to do."""
     tell("an empty triggerer")
     with scene.watching("empty", SLEEP, range(0)) as triggerer:
         time.sleep(20)
@@ -66,11 +66,11 @@ def _empty(scene: Scene) -> int:
 
 
 def _sleeping(scene: Scene) -> Watched:
-    """What Airflow itself costs: as many triggers that only sleep."""
+    """What Airflow itself costs: as many triggers that look the connection up, once for all, and sleep."""
     with scene.watching("sleeping", SLEEP, range(JOBS)) as triggerer:
         logs = scene.until("sleeping", JOBS, " starting")
         seconds = max(log.begun for log in logs) - triggerer.begun
-        return Watched(JOBS, seconds, scene.load(triggerer, 1))
+        return Watched(JOBS, seconds, scene.load(triggerer, 0.5))
 
 
 def _alone(scene: Scene) -> Load:
@@ -84,10 +84,9 @@ def _ours(scene: Scene) -> tuple[Watched, Load]:
     """The provider's trigger: three rounds, in the first of which some jobs end; then the list fallback."""
     with scene.watching("ours", OURS, range(JOBS)) as triggerer:
         watched = scene.watch(triggerer, "ours", JOBS, rounds=3, ending=ENDING)
+        scene.until_quiet()
         scene.cloud.control("POST", "faults", CLOSED)
         tell("the batch endpoint is closed")
-        time.sleep(1.2 * INTERVAL)  # until every job has had its turn
-        scene.until_quiet()
         listed = scene.load(triggerer, 1)
         scene.cloud.control("DELETE", "faults")
     return watched, listed
@@ -95,7 +94,7 @@ def _ours(scene: Scene) -> tuple[Watched, Load]:
 
 def _double(scene: Scene) -> Watched:
     with scene.watching("double", OURS, range(ENDING, DOUBLE + ENDING)) as triggerer:
-        return scene.watch(triggerer, "double", DOUBLE, rounds=2)
+        return scene.watch(triggerer, "double", DOUBLE, rounds=1)
 
 
 def _requests(ours: Watched, listed: Load, alone: Load) -> Iterator[Figure]:
@@ -105,19 +104,25 @@ def _requests(ours: Watched, listed: Load, alone: Load) -> Iterator[Figure]:
     yield Figure(f"{JOBS} jobs, by ARM's list", listed.requests, "requests", JOBS, beside)
 
 
-def _cost(ours: Watched, sleeping: Watched, alone: Load, empty: int) -> Iterator[Figure]:
+def _cost(ours: Watched, sleeping: Watched, alone: Load, empty: Memory) -> Iterator[Figure]:
     times = JOBS / ALONE
     beside = f"Airflow alone {sleeping.load.cpu:.1f} %; one GET per job {alone.cpu:.1f} % for {ALONE} jobs, "
     beside += f"times {times:.0f} is {times * alone.cpu:.0f} %"
     yield Figure(f"{JOBS} jobs, CPU", ours.load.cpu, "% of core", 25, beside)
-    beside = (
-        f"above an empty triggerer of {empty / 1e6:.0f} MB; Airflow alone {sleeping.per_job(empty):.0f} KB"
-    )
-    yield Figure(f"{JOBS} jobs, memory per job", ours.per_job(empty), "KB", 60, beside)
+    yield _memory(ours, empty, sleeping)
     beside = (
         f"from the start of the process; Airflow alone starts {JOBS} triggers in {sleeping.seconds:.0f} s"
     )
     yield Figure(f"{JOBS} jobs, all watched", ours.seconds, "s", 60, beside)
+
+
+def _memory(watched: Watched, empty: Memory, sleeping: Watched | None = None) -> Figure:
+    resident, proportional = watched.load.memory.per_job(empty, watched.jobs)
+    beside = f"resident, above an empty triggerer; proportional {proportional:.0f} KB"
+    if sleeping:
+        alone = sleeping.load.memory.per_job(empty, sleeping.jobs)
+        beside += f"; Airflow alone {alone[0]:.0f} and {alone[1]:.0f} KB"
+    return Figure(f"{watched.jobs} jobs, memory per job", resident, "KB", 60, beside)
 
 
 def _first_poll(scene: Scene) -> Figure:
@@ -141,11 +146,11 @@ def _events(ours: Watched) -> Figure:
     return Figure("Completed to event fired, p95", late, "s", 1.2 * INTERVAL, beside)
 
 
-def _doubled(double: Watched, empty: int) -> Iterator[Figure]:
+def _doubled(double: Watched, empty: Memory) -> Iterator[Figure]:
     """Twice the jobs: twice the goals, except for what a job costs."""
     yield Figure(f"{DOUBLE} jobs, requests per round", double.load.requests, "requests", _share(120), "")
     yield Figure(f"{DOUBLE} jobs, CPU", double.load.cpu, "% of core", 50, "")
-    yield Figure(f"{DOUBLE} jobs, memory per job", double.per_job(empty), "KB", 60, "")
+    yield _memory(double, empty)
     yield Figure(f"{DOUBLE} jobs, all watched", double.seconds, "s", 120, "from the start of the process")
 
 

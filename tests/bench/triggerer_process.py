@@ -94,6 +94,24 @@ class Airflow:
         connection.close()
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of supervisor and runner.
+
+    :param resident: the sum of both; what they share since the fork counts in either
+    :param proportional: what they share counts once; it grows as they work, because a written page of
+        theirs is shared no more
+    """
+
+    resident: int
+    proportional: int
+
+    def per_job(self, empty: Memory, jobs: int) -> tuple[float, float]:
+        """KB above a triggerer without triggers: resident, proportional."""
+        resident, proportional = self.resident - empty.resident, self.proportional - empty.proportional
+        return resident / jobs / 1000, proportional / jobs / 1000
+
+
 @dataclass
 class Triggerer:
     """The two processes.
@@ -122,9 +140,10 @@ class Triggerer:
         supervisor, runner = (self._seconds(member.pid) for member in self.members)
         return supervisor, runner
 
-    def memory(self) -> int:
-        """Bytes of both: proportional set size, so that what they share counts once."""
-        return sum(int(member.memory_full_info().pss) for member in self.members)
+    def memory(self) -> Memory:
+        """Of both."""
+        each = [member.memory_full_info() for member in self.members]
+        return Memory(sum(int(one.rss) for one in each), sum(int(one.pss) for one in each))
 
     @staticmethod
     def _seconds(pid: int) -> float:

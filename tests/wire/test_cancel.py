@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import TaskStatesResult
 
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.identity import resolver
@@ -22,8 +22,7 @@ from airflow_provider_azureml.operators.store import CANCEL
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest import run_history
 from airflow_provider_azureml.rest.job import Job
-from airflow_provider_azureml.triggers.job import AzureMLJobTrigger
-from tests.wire.conftest import Sandbox
+from tests.wire.conftest import ROOT, Sandbox
 from tests.wire.worker import IMAGE, acting_as_worker, context
 
 TRAIN = "azureml_train"
@@ -173,31 +172,28 @@ def test_a_zombie_does_not_cancel_the_job_that_a_newer_try_watches(
     assert control.cancels(newer.owned_job[0]) == 1
 
 
-async def test_a_cancel_of_several_seconds_outlives_airflows_second_its_cleanup_and_the_watch(
-    worker: dict[str, str], control: Control, monkeypatch: pytest.MonkeyPatch
+def test_a_cancel_of_several_seconds_outlives_airflows_second_its_cleanup_and_the_watch(
+    worker: dict[str, str], control: Control, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """As Airflow 3.3 ends a trigger: `on_kill`, a second cancel a second later, `cleanup`."""
-    task = await asyncio.to_thread(started, context("slow"))
+    """In a process of its own, since aiohttp reads the certificate authority when it is imported."""
+    task = started(context("slow"))
     assert task.owned_job is not None
-    name, owner = task.owned_job
-    failed = TaskStatesResult(task_states={"r": {"slow": "failed"}})
-    comms = SimpleNamespace(send=lambda message: failed)
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", comms, raising=False)
-    trigger = AzureMLJobTrigger(TRAIN, name, owner, poll_interval=0.3)
-    trigger.task_instance = SimpleNamespace(  # type: ignore[assignment]
-        dag_id="wire", task_id="slow", run_id="r", map_index=-1, try_number=1
-    )
-    watching = asyncio.create_task(anext(trigger.run()))  # type: ignore[arg-type]
-    await asyncio.sleep(1.5)
-    await asyncio.to_thread(control.stall, "after", 2, host=ARM, path=f"/jobs/{name}$")
-    watching.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await watching
-    killing = asyncio.create_task(trigger.on_kill())
-    await asyncio.sleep(1.0)
-    killing.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await killing
-    await trigger.cleanup()
-    assert await asyncio.to_thread(control.cancels, name) == 0
-    await asyncio.to_thread(until, lambda: control.cancels(name) == 1)
+    name = task.owned_job[0]
+    environment = {
+        **sandbox.environment,
+        **worker,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "AIRFLOW_HOME": str(tmp_path),
+    }
+    command = [sys.executable, str(Path(__file__).parent / "clients" / "provider_cancel.py"), *task.owned_job]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        while "READY" not in process.stdout.readline():
+            assert process.poll() is None
+        control.stall("after", 2, host=ARM, path=f"/jobs/{name}$")
+        printed, _ = process.communicate("go on\n", timeout=60)
+    found = json.loads(printed.rpartition("FOUND ")[2])
+    assert found == {"watch ended": True, "kill was interrupted": True}
+    assert control.cancels(name) == 1

@@ -55,10 +55,10 @@ def test_a_poll_error_is_no_verdict_and_no_cancel() -> None:
 def test_the_log_is_shown_while_the_job_runs() -> None:
     log = {"logFiles": {"user_logs/std_log.txt": "https://a.blob.core.windows.net/c/std_log.txt?sig=x"}}
     hook = CannedHook().on("POST", BATCH, *in_turn("Running", "Completed")).on("GET", "/runs/j/details", log)
-    hook.on("GET", "std_log.txt", (206, "one"), (416, ""))
+    hook.on("GET", "std_log.txt", (206, b"one\n"), (206, b"\n"))
     with capture_logs() as said:
         watch(task(hook), "j", "me", None)
-    assert [line["event"] for line in said] == ["Job j is Running", '"one"', "Job j is Completed"]
+    assert [line["event"] for line in said] == ["Job j is Running", "one", "Job j is Completed"]
 
 
 def test_the_log_of_a_job_that_is_not_ours_is_not_read() -> None:

@@ -74,3 +74,16 @@ def test_of_many_lines_the_first_and_who_was_refused_what_are_kept() -> None:
 
 def test_the_request_id_is_kept_for_microsofts_support() -> None:
     assert translate(http(403)).request_id == "r1"
+
+
+def test_a_busy_entra_is_no_refusal_and_keeps_its_retry_after() -> None:
+    busy = SimpleNamespace(status_code=400, reason="x", headers={"Retry-After": "20"})
+    ours = translate(ClientAuthenticationError("AADSTS90033: A transient error.", response=busy))
+    assert isinstance(ours, UnreachableError)
+    assert (ours.code, ours.retry_after) == ("AADSTS90033", 20.0)
+
+
+def test_an_answer_that_stands_behind_a_failed_sign_in_says_what_it_was() -> None:
+    error = ClientAuthenticationError("Authentication failed: HTTP Error: 503")
+    error.__cause__ = HttpResponseError("x", response=response(503))
+    assert isinstance(translate(error), UnreachableError)

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ServiceRequestError
 
 from airflow_provider_azureml.connection import CLOUDS
-from airflow_provider_azureml.errors import UnreachableError
-from airflow_provider_azureml.rest.driver import Driver, _Session
-from airflow_provider_azureml.rest.flow import Flow, Request
-from airflow_provider_azureml.rest.retry import Call, Retry
+from airflow_provider_azureml.errors import DeniedError, ServiceError, UnreachableError
+from airflow_provider_azureml.rest.driver import AsyncDriver, Driver, _Session
+from airflow_provider_azureml.rest.flow import Flow, Request, Response
+from airflow_provider_azureml.rest.retry import ONCE, Call, Retry
 
 URL = "https://management.azure.com/x"
 
@@ -72,3 +78,102 @@ def test_the_text_of_a_broken_connection_has_no_signature() -> None:
     ):
         driver.run(flow())
     assert "ab%2Bc" not in str(caught.value)
+
+
+class Known:
+    """A credential whose tokens have its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_token(self, *scopes: str) -> AccessToken:
+        return AccessToken(self.name, 9_999_999_999)
+
+
+class KnownAsync(Known):
+    """The same in an event loop."""
+
+    async def get_token(self, *scopes: str) -> AccessToken:  # type: ignore[override]
+        return Known.get_token(self, *scopes)
+
+
+def a_read() -> Flow[int]:
+    response = yield Request("GET", URL, scope=CLOUDS["public"].arm_scope)
+    return response.status
+
+
+def answered(request: Any) -> SimpleNamespace:
+    """401 for the old credential's token, 200 for any other."""
+    status = 401 if request.headers["Authorization"] == "Bearer old" else 200
+    return SimpleNamespace(status_code=status, headers={"X-Left": "7"}, content=b"")
+
+
+async def test_500_flows_that_are_refused_together_renew_the_credential_once() -> None:
+    made: list[str] = []
+
+    async def renew() -> KnownAsync:
+        made.append("new")
+        await asyncio.sleep(0.01)
+        return KnownAsync("new")
+
+    async def send(request: Any, **options: Any) -> SimpleNamespace:
+        await asyncio.sleep(0.001)
+        return answered(request)
+
+    async with AsyncDriver(KnownAsync("old"), CLOUDS["public"], renew=renew) as driver:
+        driver._client.send_request = send
+        results = await asyncio.gather(*(driver.run(a_read()) for _ in range(500)))
+    assert (set(results), made) == ({200}, ["new"])
+
+
+def test_threads_that_are_refused_together_renew_the_credential_once() -> None:
+    made: list[str] = []
+
+    def renew() -> Known:
+        made.append("new")
+        time.sleep(0.05)
+        return Known("new")
+
+    def send(request: Any, **options: Any) -> SimpleNamespace:
+        time.sleep(0.01)
+        return answered(request)
+
+    with Driver(Known("old"), CLOUDS["public"], renew=renew) as driver, ThreadPoolExecutor(8) as threads:
+        driver._client.send_request = send
+        results = list(threads.map(lambda _: driver.run(a_read()), range(8)))
+    assert (set(results), made) == ({200}, ["new"])
+
+
+def test_every_answer_is_shown_to_who_wants_to_see_it() -> None:
+    seen: list[Response] = []
+    with Driver(Known("new"), CLOUDS["public"], see=seen.append) as driver:
+        driver._client.send_request = lambda request, **options: answered(request)
+        driver.run(a_read())
+    assert [answer.headers for answer in seen] == [{"x-left": "7"}]
+
+
+class Vouching:
+    """A credential whose secret stands in a vault that does not give it."""
+
+    def __init__(self, error: ServiceError) -> None:
+        self.error = error
+
+    def get_token(self, *scopes: str) -> AccessToken:
+        raise self.error
+
+
+def test_a_vault_that_refuses_the_secret_is_a_refused_sign_in_and_not_a_refused_request() -> None:
+    error = DeniedError(403, "Forbidden", "no role on the vault")
+    with (
+        Driver(Vouching(error), CLOUDS["public"]) as driver,
+        pytest.raises(DeniedError, match="no role on the vault") as caught,
+    ):
+        driver.run(a_read())
+    assert caught.value.status == 401
+
+
+def test_a_vault_that_is_busy_keeps_its_retry_after() -> None:
+    error = UnreachableError(429, "TooManyRequests", "slow down", retry_after=30.0)
+    with Driver(Vouching(error), CLOUDS["public"]) as driver, pytest.raises(UnreachableError) as caught:
+        driver.run(a_read(), retry=ONCE)
+    assert caught.value.retry_after == 30.0

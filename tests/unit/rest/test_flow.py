@@ -111,6 +111,13 @@ def test_all_pages_of_a_list_are_read_with_the_same_scope(play) -> None:
     assert [(request.url[-1], request.scope) for request in played.requests] == [("x", "s"), ("y", "s")]
 
 
+def test_a_date_to_wait_for_is_reckoned_by_the_services_own_clock() -> None:
+    headers = {"retry-after": "Mon, 01 Jan 2024 00:10:00 GMT", "date": "Mon, 01 Jan 2024 00:09:30 GMT"}
+    an_hour_slow = datetime(2023, 12, 31, 23, 9, 30, tzinfo=timezone.utc)
+    assert parse_retry_after(headers, an_hour_slow) == 30.0
+    assert parse_retry_after(headers | {"date": "soon"}, an_hour_slow) == 3630.0
+
+
 @pytest.mark.parametrize("problem", [KeyError("a"), TypeError("a"), ValueError("a"), AttributeError("a")])
 def test_an_answer_of_an_unexpected_shape_is_a_service_error(problem: Exception) -> None:
     def flow() -> Flow[str]:

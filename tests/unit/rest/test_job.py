@@ -123,3 +123,16 @@ def test_a_result_is_small_json_made_of_a_job(arm_job) -> None:
         "outputs": {},
         "metrics": {"rmse": 0.5},
     }
+
+
+def test_a_page_of_states_has_the_address_of_the_next_and_passes_over_what_has_no_state(
+    play, workspace, arm_job
+) -> None:
+    more = "https://management.azure.com/more"
+    value = [arm_job("a"), arm_job("b", "Failed"), {"name": "odd", "properties": {}}, {"name": "odder"}]
+    played = play(job.status_page(workspace, "p", "v"), {"value": value, "nextLink": more})
+    assert played.result == ({"a": "Running", "b": "Failed"}, more)
+    assert "properties=p%3Dv" in played.requests[0].url
+    last = play(job.status_page(workspace, "p", "v", more), {"value": []})
+    assert last.result == ({}, "")
+    assert last.requests[0].url == more

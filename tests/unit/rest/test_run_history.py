@@ -113,3 +113,11 @@ def test_a_batch_tells_marks_and_the_time_of_the_making_too(play, workspace) -> 
     assert (result["a"].status, result["a"].created_at) == ("Canceled", "2026-01-01T00:00:00Z")
     assert (result["a"].properties, result["a"].tags) == ({"airflow.try": "1"}, {"airflow.cancel": "killed"})
     assert (result["b"].status, result["b"].properties, result["b"].tags) == ("Queued", {}, {})
+
+
+def test_a_run_is_tagged_by_its_name_alone_and_its_tags_come_with_the_details(play, workspace) -> None:
+    played = play(run_history.set_tags(workspace, "a/b", {"x": "1"}), {})
+    (request,) = played.requests
+    assert (request.method, request.json) == ("PATCH", {"tags": {"x": "1"}})
+    assert request.url == f"{API}/history/v1.0{WS}/runs/a%2Fb?api-version=v1.0"
+    assert play(run_history.details(workspace, "a"), {"tags": {"x": "1"}}).result.tags == {"x": "1"}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from airflow_provider_azureml.compat import TaskSight
-from airflow_provider_azureml.errors import DeniedError
+from airflow_provider_azureml.errors import DeniedError, UnreachableError
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger, is_abandoned
 
 TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
@@ -187,6 +188,41 @@ async def test_a_triggerer_that_shuts_down_cancels_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await watching
     assert ended.cancelled == 0
+
+
+async def test_a_cancel_insists_while_azure_is_away_and_asks_each_time_how_the_task_is(
+    task_is, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    states = iter(["failed", "failed", "running"])
+
+    async def at_once(seconds: float) -> None:
+        if seconds >= 30:
+            slept.append(seconds)
+            task_is(next(states))
+
+    task_is(next(states))
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    away = deferred(refusal=UnreachableError(503, "x", "later", retry_after=45.0))
+    await away.on_kill()
+    assert away.cancelled == 2  # then a newer try began, which answers for the job
+    assert slept == [45.0, 45.0]
+
+
+async def test_a_cancel_does_not_insist_for_ever(task_is, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, passed = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + passed[0])
+
+    async def at_once(seconds: float) -> None:
+        passed[0] += 1000.0
+
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    task_is("failed")
+    away = deferred(refusal=UnreachableError(503, "x", "later"))
+    with capture_logs() as said:
+        await away.on_kill()
+    assert 1 < away.cancelled < 10
+    assert said[-1]["log_level"] == "error"
 
 
 async def test_a_refused_cancel_is_logged_and_does_not_crash_the_triggerer(task_is) -> None:

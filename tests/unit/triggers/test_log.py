@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -29,6 +30,7 @@ class Service:
         self.tags: dict[str, str] = {}
         self.may_tag = True
         self.asked: list[str] = []
+        self.broken_after = math.inf
 
     def run(self, flow: Flow[list[str]]) -> list[str]:
         try:
@@ -61,6 +63,8 @@ class Service:
             self.denied -= 1
             return Response(403)
         start, end = (int(number) for number in wanted.removeprefix("bytes=").split("-"))
+        if end > self.broken_after:
+            return Response(503)
         found = self.content[start : end + 1]
         return Response(206, body=found) if found else Response(416)
 
@@ -195,3 +199,13 @@ def test_who_may_not_leave_a_place_says_so_once() -> None:
 )
 def test_a_living_job_has_a_log_once_its_command_has_begun(status: str, may_have_more: bool) -> None:
     assert has_log(status) is may_have_more
+
+
+def test_what_was_read_of_an_end_is_shown_though_the_rest_does_not_come() -> None:
+    service, tail = Service(), LogTail("job")
+    service.content = b"x" * 60 + b"\n"
+    service.content *= 3000
+    service.broken_after = 1 << 16
+    lines = service.run(tail.drain(WORKSPACE))
+    assert len(lines) > 1000
+    assert "503" in tail.problem

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from itertools import pairwise
@@ -23,35 +22,14 @@ from airflow_provider_azureml.errors import (
     UnreachableError,
 )
 from airflow_provider_azureml.rest.flow import Flow, Request
-from airflow_provider_azureml.rest.quota import Quota
+from airflow_provider_azureml.rest.quota import REFILL, RESERVE, SIZE, Quota
 from airflow_provider_azureml.rest.retry import Retry
 from airflow_provider_azureml.triggers.watcher import watched
 from tests.unit.canned import DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
+from tests.unit.virtual_time import in_virtual_time, now
 
 BATCH = "/batchrundata"
 THROTTLED = UnreachableError(429, "TooManyRequests", "slow down", retry_after=120.0)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose waits take no time, and whose clock says that they did."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        super().__init__(_Skipping(self))
-
-    def time(self) -> float:
-        return self.now
-
-
-class _Skipping(selectors.SelectSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self.loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout:
-            self.loop.now += timeout
-        return super().select(0)
 
 
 class Azure(CannedHook):
@@ -87,22 +65,6 @@ class Azure(CannedHook):
 
 def _names(request: Request) -> list[str]:
     return list(request.json["requests"]) if request.url.split("?")[0].endswith(BATCH) else []  # type: ignore[index]
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def in_virtual_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    def run() -> None:
-        loop = VirtualLoop()
-        try:
-            loop.run_until_complete(asyncio.wait_for(test(), 100_000))
-        finally:
-            loop.close()
-
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
-    return run
 
 
 def running(count: int, latency: float = 0.1) -> Azure:
@@ -232,11 +194,105 @@ async def test_a_refused_or_illegible_batch_is_asked_of_arm_job_by_job() -> None
         assert (first[0][1], second[0][1]) == ("Running", "Failed")
 
 
+def alone(request: Request) -> dict[str, Any]:
+    """ARM's answer about one job, which is Running."""
+    return arm_job(request.url.partition("?")[0].rpartition("/")[2], "Running")
+
+
+def listing(azure: Azure, names: list[str], size: int = 50) -> Azure:
+    """ARM's list of jobs that are Running, in pages of Azure's size."""
+
+    def page(request: Request) -> dict[str, Any]:
+        start = int(request.url.partition("skip=")[2] or 0)
+        more = (
+            f"{request.url.partition('&$skip')[0]}&$skip={start + size}"
+            if start + size < len(names)
+            else None
+        )
+        return {"value": [arm_job(n, "Running") for n in names[start : start + size]], "nextLink": more}
+
+    return azure.on("GET", "/jobs", page)
+
+
+@in_virtual_time
+async def test_5000_jobs_whose_batch_endpoint_is_closed_cost_a_hundred_pages_a_round_and_no_single_one() -> (
+    None
+):
+    names = [f"j{n}" for n in range(5000)]
+    azure = listing(Azure().on("POST", BATCH, DENIED), names)
+    seen = await together(*(looks(azure, name, 5, 60) for name in names))
+    assert {answer for each in seen for _, answer in each} == {"Running"}
+    assert len(azure.asked("GET", "/jobs")) == 5 * 100
+    assert len(azure.batches) == 1  # and it was tried once
+    assert len(azure.requests) == 501
+
+
+@in_virtual_time
+async def test_a_closed_batch_endpoint_is_tried_again_after_a_while() -> None:
+    names = [f"j{n}" for n in range(10)]
+    azure = listing(Azure(), names)
+    azure.on("POST", BATCH, DENIED, states(dict.fromkeys(names, "Running")))
+    await together(*(looks(azure, name, 25) for name in names))
+    assert len(azure.asked("GET", "/jobs")) in range(18, 23)  # ten minutes at half a minute
+    assert len(azure.batches) >= 3
+
+
+@in_virtual_time
+async def test_a_refused_list_is_told_to_all_and_nobody_is_asked_alone() -> None:
+    azure = Azure().on("POST", BATCH, DENIED).on("GET", "/jobs", DENIED)
+    seen = await together(*(looks(azure, f"j{n}", 2) for n in range(50)))
+    assert {type(answer) for each in seen for _, answer in each} == {DeniedError}
+    assert len(azure.asked("GET")) == 2
+
+
+@in_virtual_time
+async def test_what_a_batch_does_not_know_is_listed_beside_the_batches_and_holds_them_up_in_nothing() -> None:
+    azure = running(100)
+    azure.on("GET", "/jobs", THROTTLED).on("GET", "/jobs/x.*", THROTTLED)
+    lost = [asyncio.create_task(looks(azure, f"x{n}", 3)) for n in range(10)]
+    kept = await together(*(looks(azure, f"j{n}", 11) for n in range(100)))
+    assert {answer for each in kept for _, answer in each} == {"Running"}
+    assert now() <= 11 * 33
+    for task in lost:
+        task.cancel()
+    await asyncio.wait(lost)
+
+
+@in_virtual_time
+async def test_a_fault_that_is_soon_mended_is_told_to_nobody() -> None:
+    azure = running(100)
+    good = states({f"j{n}": "Running" for n in range(100)})
+    azure.on("POST", BATCH, good, UnreachableError(503, "ServiceUnavailable", "later"), good)
+    seen = await together(*(looks(azure, f"j{n}", 3) for n in range(100)))
+    assert {answer for each in seen for _, answer in each} == {"Running"}
+    assert azure.batches[2][0] - azure.batches[1][0] <= 1.5
+
+
+@in_virtual_time
+async def test_after_an_outage_those_who_were_told_of_it_are_asked_at_once() -> None:
+    azure = running(100)
+    good = states({f"j{n}": "Running" for n in range(100)})
+    azure.on("POST", BATCH, good, THROTTLED, good)
+    await together(*(looks(azure, f"j{n}", 3) for n in range(100)))
+    assert 120 <= azure.batches[2][0] - azure.batches[1][0] <= 120 * 1.2 + 2
+
+
+@in_virtual_time
+async def test_polls_slow_down_as_the_quota_sinks() -> None:
+    names = [f"j{n}" for n in range(400)]
+    azure = Azure(latency=0.0).on("POST", BATCH, states({})).on("GET", "/jobs", {"value": []})
+    azure.on("GET", "/jobs/j.*", alone)
+    seen = await together(*(looks(azure, name, 1) for name in names))
+    assert {answer for ((_, answer),) in seen} == {"Running"}
+    assert len(azure.asked("GET", "/jobs/j.*")) == 400
+    assert now() >= (400 - SIZE + RESERVE) / REFILL
+
+
 @in_virtual_time
 async def test_only_a_few_are_asked_alone_at_a_time_and_a_throttled_one_holds_the_others() -> None:
     names = [f"j{n}" for n in range(100)]
     azure = Azure(latency=1.0).on("POST", BATCH, DENIED).on("GET", "/jobs", {"value": []})
-    azure.on("GET", "/jobs/j.*", THROTTLED, arm_job("j", "Running"))
+    azure.on("GET", "/jobs/j.*", THROTTLED, alone)
     seen = await together(*(looks(azure, name, 1) for name in names))
     assert sum(isinstance(each[0][1], AzureMLError) for each in seen) == 1
     before = [at for ((at, _),) in seen if at < 120]
