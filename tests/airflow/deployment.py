@@ -109,7 +109,7 @@ class Deployment:
         """Make the database, start the four components and wait until all are healthy."""
         self._migrate()
         self.make_whole()
-        until("Airflow is healthy", START_SECONDS, lambda: self._check() or self.airflow.healthy())
+        until("Airflow is healthy", START_SECONDS, self._healthy)
 
     def make_whole(self) -> None:
         """One of each component: start what does not run, and end what a failed test left beside it."""
@@ -167,9 +167,10 @@ class Deployment:
         """What a component printed."""
         return self.folder / f"{name}.log"
 
-    def _check(self) -> None:
+    def _healthy(self) -> bool:
         for name, process in self._started.items():
             assert process.poll() is None, f"{name} ended:\n{self.log(name).read_text()[-3000:]}"
+        return self.airflow.healthy()
 
     def is_alive(self, name: str) -> bool:
         """Whether a component's process runs."""

@@ -69,7 +69,7 @@ class Person:
             "SELECT state, try_number, pid FROM task_instance WHERE dag_id=%s AND run_id=%s AND task_id=%s"
         )
         found = self.deployment.rows(query, self.dag_id, self.run_id, self.task_id)
-        return found[0] if found else ("none", 0, 0)  # type: ignore[return-value]
+        return found[0] if found else ("none", 0, 0)
 
     def sees(self, *states: str, tries: int = 1) -> None:
         """Wait until the task instance is in one of these states, in this try or a later one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 
 import pytest
 
@@ -32,7 +33,7 @@ def played(deployment: Deployment, ledger: Ledger) -> Played:
             path = f"/jobs/{name}-{TASK}-.*/cancel"
             ledger.fault({"match": {"method": "POST", "path": path}, **row.fault})
     for name in SCENARIOS:
-        until(f"DAG {name} is parsed", START_SECONDS, lambda name=name: deployment.airflow.knows(name))
+        until(f"DAG {name} is parsed", START_SECONDS, partial(deployment.airflow.knows, name))
     people = {name: Person(deployment, ledger, name) for name in SCENARIOS}
     pool = ThreadPoolExecutor(AT_ONCE)
     futures = {name: pool.submit(play, person) for name, person in people.items()}

@@ -143,8 +143,8 @@ class Instance:
 
     def job(self, number: int) -> str:
         """The name of the n-th attempt."""
-        place = {"dag_id": self.name, "run_id": RUN, "task_id": TASK}
-        return attempt_name(job_base(os.environ["AIRFLOW__AZUREML__DEPLOYMENT_ID"], **place), number)
+        deployment = os.environ["AIRFLOW__AZUREML__DEPLOYMENT_ID"]
+        return attempt_name(job_base(deployment, self.name, RUN, TASK), number)
 
     def runs(self, number: int) -> None:
         """Wait until the n-th attempt runs."""

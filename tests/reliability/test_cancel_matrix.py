@@ -67,9 +67,9 @@ HOOKLESS = (
     Hookless(
         FOR_GOOD,
         ("network down",),
-        MODES,
-        "Azure was away for two minutes: longer than the five seconds that a worker's on_kill has, and than the "
-        "attempts of a trigger's; Airflow calls it once, and no try of the task comes after it.",
+        ("sync", "resuming"),
+        "Azure was away for longer than the five seconds that a worker's on_kill has; Airflow calls it once, and "
+        "no try of the task comes after it. (A trigger's on_kill goes on until Azure is back.)",
     ),
 )
 
@@ -115,15 +115,24 @@ def who(cell: Cancel) -> frozenset[str]:
         return frozenset({NOBODY})
     if is_hookless(cell):
         return frozenset({REAPER})
+    if cell.job_state == "network down":
+        return who_later(cell)
     if cell.mode == "deferred":
         places = {"clear": {NEXT_TRY, TRIGGER}, "execution_timeout": {DEADLINE}, "deferral timeout": {RESUME}}
         return frozenset(places.get(cell.act, {TRIGGER}))
     if cell.act == "deferral timeout":
         return frozenset({DEADLINE})
-    if cell.job_state == "network down":
-        return frozenset({NEXT_TRY})
     # Airflow's alarm and our own deadline are due at the same moment.
     return frozenset({WORKER, DEADLINE} if cell.act == "execution_timeout" else {WORKER})
+
+
+def who_later(cell: Cancel) -> frozenset[str]:
+    """Who cancels once Azure is back, where somebody of Airflow's is left to do so."""
+    if cell.act in FOR_GOOD:
+        return frozenset({TRIGGER})
+    # The next try ends the job, or watches it on: it was not to be found out which job to end.
+    watched_on = cell.act == "deferral timeout" and cell.mode == "deferred"
+    return frozenset({NOBODY if watched_on else NEXT_TRY})
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from tests.reliability.world.cell import JOBS, settle
 from tests.reliability.world.oracle import judge
 from tests.reliability.world.world import World, world
 
-INTERLEAVINGS = 1_000
+INTERLEAVINGS = 10_000 if os.environ.get("RELIABILITY_SOAK") else 700
+"""With those of `test_zombies.py` they are a thousand."""
 BLOCKS = 10
 HEARTBEAT = (295.0, 370.0)
 """Seconds for which a worker stands still: around the moment in which Airflow gives it up and tries again."""
@@ -42,7 +43,7 @@ class Race:
         self.triggerers = [made.triggerer(), made.triggerer()]
         is_deferrable = self.dice.random() < 0.4
         kind = timed(operator, made, self.kills)
-        wait = {"deferrable": is_deferrable, "poll_interval": 60.0, "stream_logs": False}
+        wait = {"deferrable": is_deferrable, "poll_interval": 150.0, "stream_logs": False}
         task = Task(lambda: kind(task_id="run", job=JOBS["command"], **wait), self.dag_id, retries=4)
         self.ti: TaskInstance = made.airflow.run(task, f"run-{seed}")
 

@@ -107,8 +107,12 @@ def run_sync(flow: Flow[Any], credential: Any = None, renew: Any = None, **sessi
 def run_async(flow: Flow[Any], credential: Any = None, renew: Any = None, **session: Any) -> Any:
     session = {"retry": FAST, **session}
 
+    async def renewed() -> Any:
+        return renew()
+
     async def main() -> Any:
-        async with AsyncDriver(credential or AsyncToken(), CLOUD, renew=renew, **session) as driver:
+        options = {"renew": renewed if renew else None, **session}
+        async with AsyncDriver(credential or AsyncToken(), CLOUD, **options) as driver:
             return await driver.run(flow)
 
     return asyncio.run(main())
@@ -190,6 +194,20 @@ def test_nobody_listening_is_unreachable_with_the_address(both) -> None:
         port = taken.getsockname()[1]
     with pytest.raises(UnreachableError, match=rf"attempts\) \[GET http://127.0.0.1:{port}/a\]"):
         run(ask(Request("GET", f"http://127.0.0.1:{port}/a?sig=SECRET")))
+
+
+def test_a_refused_sign_in_is_tried_once_more_with_what_the_connection_holds_now(
+    server: Server, both
+) -> None:
+    run, kind = both
+
+    class Rotated(kind):  # type: ignore[valid-type,misc]
+        def get_token(self, *scopes: str) -> AccessToken:
+            raise ClientAuthenticationError("AADSTS7000215: Invalid client secret provided.")
+
+    (response,) = run(ask(Request("GET", server.url, scope="s")), Rotated("old"), lambda: kind("new"))
+    assert response.status == 200
+    assert [seen["headers"]["authorization"] for seen in server.seen] == ["Bearer new"]
 
 
 def test_a_refused_sign_in_is_a_denial_with_entras_code_and_is_not_repeated(server: Server, both) -> None:

@@ -16,9 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +25,6 @@ from airflow.sdk.exceptions import TaskDeferralError
 from airflow_provider_azureml.compat import AirflowException, AirflowFailException
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.lake import AzureDataLakeHook
-from airflow_provider_azureml.identity import resolver
 from airflow_provider_azureml.operators.champion import SOURCE_JOB
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.model import AzureMLRegisterModelOperator
@@ -36,13 +33,11 @@ from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.job import Job
 from airflow_provider_azureml.sensors.job import AzureMLJobSensor
 from airflow_provider_azureml.triggers.job import OWNER
-from demo.azure import Azure
-from demo.connections import variables
 from tests.wire.conftest import ROOT, Sandbox
 from tests.wire.identities import ARM, Client
+from tests.wire.worker import IMAGE, acting_as_worker, context, pipeline
 
 TRAIN, REGISTRY = "azureml_train", "azureml_registry"
-IMAGE = {"image": "mcr.microsoft.com/azureml/openmpi5.0-ubuntu24.04"}
 SLEEP = {"type": "command", "command": "sleep 300", "environment": IMAGE}
 READER = "/providers/Microsoft.Authorization/roleDefinitions/2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 PATIENCE = 60.0
@@ -52,28 +47,8 @@ Run = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def worker(sandbox: Sandbox) -> Iterator[dict[str, str]]:
-    """This process as a worker of the demo's Airflow: its variables; credentials of its own."""
-    own = {
-        **sandbox.description["environment"],
-        **variables(Azure(sandbox.description)),
-        "AIRFLOW__AZUREML__DEPLOYMENT_ID": f"wire-{uuid.uuid4()}",
-    }
-    used = ("azureml_train", "azureml_registry", "azureml_land")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in own.items():
-            patch.setenv(name, value)
-        for name in used:  # another sandbox of this process has the same ids, and other keys
-            resolver.forget(AzureMLHook(name).settings)
+    with acting_as_worker(sandbox) as own:
         yield own
-        for name in used:
-            resolver.forget(AzureMLHook(name).settings)
-
-
-def context(task_id: str, number: int = 1, run_id: str = "") -> dict[str, Any]:
-    """What Airflow hands to one try of a task."""
-    place = {"dag_id": "wire", "task_id": task_id, "run_id": run_id or str(uuid.uuid4()), "map_index": -1}
-    state = {"try_number": number, "max_tries": 0, "start_date": datetime.now(timezone.utc)}
-    return {"ti": SimpleNamespace(**place, **state, xcom_push=lambda key, value: None)}
 
 
 def runs(job: Any, **options: Any) -> AzureMLRunJobOperator:
@@ -297,41 +272,10 @@ def test_a_task_that_does_not_wait_leaves_a_job_that_a_sensor_sees_to_its_end(wo
     assert look(result["name"]).status == "Completed"
 
 
-def component(client: Client, sandbox: Sandbox) -> str:
-    """The id of a component that says a word, registered by an owner."""
-    workspace, name = sandbox.workspace(), f"say-{uuid.uuid4().hex[:8]}"
-    headers = client.bearer("owner", ARM)
-    environment = f"{workspace}/environments/{name}/versions/1"
-    path = f"{workspace}/components/{name}/versions/1"
-    spec = {
-        "name": name,
-        "version": "1",
-        "type": "command",
-        "is_deterministic": True,
-        "inputs": {"word": {"type": "string"}},
-        "command": "echo ${{inputs.word}}",
-        "environment": f"azureml:{name}:1",
-    }
-    for url, properties in ((environment, IMAGE), (path, {"componentSpec": spec})):
-        put = client.http.put(
-            f"{ARM}{url}?api-version=2024-10-01", json={"properties": properties}, headers=headers
-        )
-        assert put.status_code in (200, 201), put.text
-    return path
-
-
 def test_a_rest_body_of_another_kind_is_passed_through_and_carries_our_marks(
     worker: dict[str, str], client: Client, sandbox: Sandbox
 ) -> None:
-    identity = {"type": "managed", "client_id": sandbox.principal("run-train")["client_id"]}
-    word = {"word": {"job_input_type": "literal", "value": "hello"}}
-    step = {
-        "type": "command",
-        "componentId": component(client, sandbox),
-        "inputs": word,
-        "identity": identity,
-    }
-    body = {"properties": {"jobType": "Pipeline", "displayName": "as given", "jobs": {"say": step}}}
+    body = pipeline(client, sandbox, say="echo ${{inputs.word}}")
     place = context("pipeline")
     first = runs(body).execute(place)
     job = look(first["name"])

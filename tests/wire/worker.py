@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +32,8 @@ def acting_as_worker(sandbox: Sandbox) -> Iterator[dict[str, str]]:
         **variables(Azure(sandbox.description)),
         "AIRFLOW__AZUREML__DEPLOYMENT_ID": f"wire-{uuid.uuid4()}",
     }
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="audit-") as audit:
+        own["AIRFLOW__AZUREML__AUDIT_PATH"] = audit
         for name, value in own.items():
             patch.setenv(name, value)
         for name in USED:  # another sandbox of this process has the same ids, and other keys

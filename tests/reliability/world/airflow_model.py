@@ -28,7 +28,7 @@ TRIGGERER_TIMEOUT = 30.0
 """`[triggerer] triggerer_health_check_threshold`."""
 TIMEOUT_CHECK = 15.0
 """`[scheduler] trigger_timeout_check_interval`."""
-UNFINISHED = (None, "scheduled", "queued", "running", "restarting", "deferred", "up_for_retry")
+FINISHED = ("success", "failed", "removed")
 
 
 @dataclass
@@ -49,12 +49,21 @@ class Task:
 
 @dataclass(frozen=True)
 class Change:
-    """A task instance at a moment."""
+    """A task instance at a moment; `result` is what it pushed when it ended well by itself."""
 
     moment: float
     state: str | None
     try_number: int
     epoch: int
+    result: Any = None
+
+
+@dataclass
+class DagRun:
+    """What a task sees of its run, under Airflow's names."""
+
+    start_date: datetime
+    clear_number: int = 0
 
 
 @dataclass(eq=False)
@@ -65,6 +74,7 @@ class TaskInstance:
     run_id: str
     map_index: int
     max_tries: int
+    run: DagRun
     id: int = 0
     try_number: int = 0
     state: str | None = None
@@ -130,7 +140,8 @@ class Airflow:
 
     def run(self, task: Task, run_id: str, map_index: int = -1) -> TaskInstance:
         """A run of the DAG begins."""
-        ti = TaskInstance(task, run_id, map_index, task.retries, id=next(self._ids))
+        run = DagRun(self._now())
+        ti = TaskInstance(task, run_id, map_index, task.retries, run, id=next(self._ids))
         self.instances[ti.key] = ti
         self.runs.append(ti)
         self._schedule(ti)
@@ -139,6 +150,9 @@ class Airflow:
     def clear(self, ti: TaskInstance) -> None:
         """A person clears the task."""
         ti.id, ti.marked = next(self._ids), False
+        ti.run.clear_number += 1
+        if ti.state in FINISHED:
+            ti.run.start_date = self._now()
         if ti.state == "running":
             self._set(ti, "restarting")
             return
@@ -170,7 +184,7 @@ class Airflow:
         if ti.id != worker.ti_id or ti.state != "queued" or not self._exists(ti):
             return False
         if not ti.next_method:
-            ti.start_date = datetime.fromtimestamp(self._engine.time(), timezone.utc)
+            ti.start_date = self._now()
         self._set(ti, "running")
         return True
 
@@ -178,7 +192,7 @@ class Airflow:
         """`SucceedTask`; refused, like every message, when the task is no longer the worker's."""
         if self.owns(worker):
             worker.ti.result = result
-            self._set(worker.ti, "success")
+            self._set(worker.ti, "success", result)
 
     def fail(self, worker: Worker, may_retry: bool) -> None:
         """`RetryTask`, or `TaskState` failed."""
@@ -312,10 +326,13 @@ class Airflow:
     def _forget_deferral(ti: TaskInstance) -> None:
         ti.next_method, ti.next_kwargs, ti.trigger_id = "", {}, None
 
-    def _set(self, ti: TaskInstance, state: str | None) -> None:
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._engine.time(), timezone.utc)
+
+    def _set(self, ti: TaskInstance, state: str | None, result: Any = None) -> None:
         ti.state = state
         self._engine.attention = True
-        ti.history.append(Change(self._engine.now, state, ti.try_number, ti.max_tries))
+        ti.history.append(Change(self._engine.now, state, ti.try_number, ti.max_tries, result))
         if state != "deferred":
             ti.trigger_id = None
         self.notify()

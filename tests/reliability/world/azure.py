@@ -98,6 +98,10 @@ class Azure:
     def lives(self, experiment: str, *lives: Life) -> None:
         """What becomes of the jobs of an experiment, in their order; the last life is that of all others."""
         self.sandbox.heal()
+        self.live(experiment, *lives)
+
+    def live(self, experiment: str, *lives: Life) -> None:
+        """The same, beside those of other experiments."""
         for life in lives[:-1]:
             self.sandbox.timeline(life.timeline(experiment, 1))
         self.sandbox.timeline(lives[-1].timeline(experiment, None))

@@ -106,14 +106,15 @@ def settle(world: World, ti: TaskInstance) -> None:
         over = ti.state in ("success", "failed", "removed")
         return over and all(worker.process.ended for worker in world.airflow.workers)
 
-    # A triggerer that died is replaced, as every deployment does.
     while not at_rest():
+        # A triggerer that died is replaced, as every deployment does.
         if not _triggerer_lives(world):
             world.triggerer(delay=5.0)
         if world.engine.is_idle:
             raise AssertionError(f"nobody comes for {ti.key}: {ti.history}")
         world.engine.run(done=lambda: at_rest() or not _triggerer_lives(world))
-    world.engine.run(until=world.engine.now + AFTERMATH)
+        if at_rest():
+            world.engine.run(until=world.engine.now + AFTERMATH)
 
 
 def _triggerer_lives(world: World) -> bool:

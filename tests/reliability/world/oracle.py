@@ -12,14 +12,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from azure_sandbox.kernel.ledger import Effect
-from tests.reliability.world.airflow_model import Change, TaskInstance
+from tests.reliability.world.airflow_model import FINISHED, Change, TaskInstance
 from tests.reliability.world.triggerer import Triggerer
 from tests.reliability.world.worker import Worker
 from tests.reliability.world.world import World
 
 Key = tuple[str, str, str, int]
 MARKS = ("airflow.dag_id", "airflow.run_id", "airflow.task_id", "airflow.map_index")
-OVER = ("success", "failed", "removed")
 ALIVE = ("scheduled", "queued", "running", "deferred", "up_for_retry")
 
 
@@ -122,20 +121,36 @@ def _same_request(earlier: Job, later: Job, instances: list[TaskInstance]) -> bo
 
 
 def _judge_ends(verdict: Verdict, ti: TaskInstance, own: list[Job], at_rest: bool) -> None:
+    for change in ti.history:
+        if change.state == "success" and change.result is not None:
+            _judge_success(verdict, ti, own, change)
     last = ti.history[-1]
-    waits = ti.task.waits
-    current = [job for job in own if at(ti, job.created).epoch == last.epoch]
-    completed = [job.name for job in current if job.status == "Completed" and job.ended <= last.moment]
-    if ti.state == "success" and not ti.marked:
-        result = ti.result["name"]
-        if not current or (waits and not completed):
-            verdict.green_without_run.append(f"{ti.key}")
-        elif result not in (completed if waits else [job.name for job in current]):
-            verdict.stale.append(f"{ti.key} took {result}")
-    elif ti.state == "failed" and not ti.marked and completed:
+    completed = _completed(ti, own, last)
+    if ti.state == "failed" and not ti.marked and completed:
         verdict.red_beside_run.append(f"{ti.key} failed beside {completed}")
-    if at_rest and ti.state in OVER and (waits or ti.state != "success"):
-        verdict.lost += [job.name for job in own if job.ended == math.inf]
+    # The job of a task that does not wait is meant to outlive it; what was cancelled will end.
+    if at_rest and ti.state in FINISHED and ti.task.waits:
+        verdict.lost += [job.name for job in own if job.ended == math.inf and not job.cancels]
+
+
+def _judge_success(verdict: Verdict, ti: TaskInstance, own: list[Job], change: Change) -> None:
+    current = [job.name for job in own if at(ti, job.created).epoch == change.epoch]
+    answers = _completed(ti, own, change) if ti.task.waits else current
+    if not answers:
+        verdict.green_without_run.append(f"{ti.key} at {change.moment:.1f}")
+    elif change.result["name"] not in answers:
+        verdict.stale.append(f"{ti.key} took {change.result['name']}")
+
+
+def _completed(ti: TaskInstance, own: list[Job], change: Change) -> list[str]:
+    """The jobs of the same request that had completed by then."""
+    return [
+        job.name
+        for job in own
+        if at(ti, job.created).epoch == change.epoch
+        and job.status == "Completed"
+        and job.ended <= change.moment
+    ]
 
 
 def _foreign_cancels(world: World, ti: TaskInstance, job: Job) -> list[str]:

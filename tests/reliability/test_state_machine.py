@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that can happen, in random order: one job at a time, no lie, no foreign cancel, none lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.reliability.machine import drawn, shortened, violation
+from tests.reliability.tally import TALLY
+from tests.reliability.world.azure import CONNECTION, Azure, azure
+
+SOAK = bool(os.environ.get("RELIABILITY_SOAK"))
+REPLAY = os.environ.get("RELIABILITY_SEED")
+MACHINES, STEPS = (5_000, 80) if SOAK else (500, 60)
+BLOCK = 50
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    """An Azure of this module's own: its secret changes, and the reaper looks at all its jobs."""
+    with azure(tmp_path_factory.mktemp("machine")) as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
+        patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "machine")
+        yield made
+
+
+@pytest.mark.parametrize("block", range(0, MACHINES if REPLAY is None else 1, BLOCK))
+def test_whatever_happens_no_invariant_is_violated(block: int, apart: Azure) -> None:
+    seeds = range(block, block + BLOCK) if REPLAY is None else [int(REPLAY)]
+    for seed in seeds:
+        steps = drawn(seed, STEPS)
+        found = violation(apart, seed, steps)
+        if found:
+            steps = shortened(apart, seed, steps)
+            pytest.fail(f"RELIABILITY_SEED={seed}: {violation(apart, seed, steps)}\nafter {steps}")
+    TALLY.swept(f"state machines of {STEPS} steps", len(seeds))
