@@ -34,8 +34,8 @@ soak: prerequisites services $(VENV)/installed $(OLD)/installed ## the full swee
 lint: $(VENV)/installed ## format, style, types, layers, budgets
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest -q tests/contracts
 
-bench: prerequisites $(VENV)/installed ## figures against their goals
-	$(BIN)/python -m tests.bench
+bench: prerequisites services $(VENV)/installed $(SDK)/installed ## figures against their goals
+	AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python $(BIN)/python -m tests.bench
 
 clean: ## forget everything: environment, state of the demo, caches
 	rm -rf $(VENV) $(OLD) $(SDK) .demo .pytest_cache .mypy_cache .ruff_cache

@@ -129,8 +129,10 @@ def _import_azure() -> None:
 
 def _session(settings: Settings, mask: Mask, reread: Callable[[], Awaitable[Settings]]) -> Session:
     async def renew() -> ThreadedCredential:
-        resolver.forget(settings)
-        return resolver.async_credential(await reread(), mask)
+        current = await reread()
+        for each in (settings, current):
+            resolver.forget(each)
+        return resolver.async_credential(current, mask)
 
     quota, credential = quota_of(settings), resolver.async_credential(settings, mask)
     driver = AsyncDriver(credential, settings.cloud, renew=renew, mask=mask, see=quota.see)

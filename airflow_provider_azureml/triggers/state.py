@@ -14,6 +14,7 @@ from typing import Any
 from airflow_provider_azureml.errors import AzureMLError, ServiceError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest.flow import Flow
+from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
@@ -111,7 +112,7 @@ class AzureMLBaseStateTrigger(AzureMLBaseTrigger):
 
     async def _look(self) -> Seen:
         workspace = await self.hook.aworkspace()
-        seen = await self.hook.arun(self.look(workspace))
+        seen = await self.hook.arun(self.look(workspace), ONCE)
         if seen.status != self._status:
             self._status = seen.status
             await self.say(INFO, "%s: %s", self.name, seen.status)

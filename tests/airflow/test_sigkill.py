@@ -33,6 +33,24 @@ EACH = 2
 """Blows to each run."""
 
 
+@dataclass(frozen=True)
+class Blow:
+    """SIGKILL of a victim, some seconds after a task of the run has begun.
+
+    `alone` spares what is below a triggerer, and the task below a worker. Never the scheduler's
+    workers: they would keep its connection to the database open, with rows locked that no other
+    scheduler would ever see again. A lost machine or container, and systemd, end them too.
+    """
+
+    task: str
+    pause: float
+    victim: str
+    alone: bool
+
+    def __repr__(self) -> str:
+        return f"{self.victim}{' alone' * self.alone} {self.pause:.1f} s into {self.task}"
+
+
 class Killer:
     """Kills processes of a deployment, and starts the next of their kind as systemd would.
 
@@ -44,31 +62,24 @@ class Killer:
         self._run_ids = run_ids
         self._dice = dice
         self._lock = threading.Lock()
-        self.deeds: list[str] = []
 
-    def strike(self, victim: str) -> None:
-        """Kill a component with all below it, or one process of it.
-
-        Not the scheduler alone: its workers would keep its connection to the database open, with
-        rows locked that no other scheduler would ever see again. A machine or a container that is
-        lost, and systemd, end them too.
-        """
-        alone = victim in ("worker", "triggerer") and self._dice.random() < 0.5
-        self.deeds.append(f"{victim}{' alone' if alone else ''}")
-        if victim in ("task", "worker"):
-            self._worker(victim, alone)
+    def strike(self, blow: Blow) -> None:
+        """Kill a component, or a worker or a task of these runs."""
+        if blow.victim in ("task", "worker"):
+            self._worker(blow)
             return
         with self._lock:
-            self._deployment.kill(victim, alone)
-            self._deployment.start(victim)
+            self._deployment.kill(blow.victim, blow.alone)
+            self._deployment.start(blow.victim)
 
-    def _worker(self, victim: str, alone: bool) -> None:
+    def _worker(self, blow: Blow) -> None:
         with suppress(psutil.NoSuchProcess):  # it has ended while we took aim
-            task = psutil.Process(int(until("a task runs", SECONDS, self._aim)))
+            pid = until("a task runs, or all have ended", SECONDS, lambda: self._aim() or self._over())
+            task = psutil.Process(pid)
             worker = task.parent()
-            if worker is not None and victim == "worker":
+            if worker is not None and blow.victim == "worker":
                 worker.kill()
-            if victim == "task" or not alone:
+            if not blow.alone:
                 task.kill()
 
     def _aim(self) -> int | None:
@@ -76,17 +87,13 @@ class Killer:
         found = [pid for (pid,) in self._deployment.rows(query, self._run_ids)]
         return self._dice.choice(found) if found else None
 
-
-@dataclass(frozen=True)
-class Blow:
-    """SIGKILL of a victim, some seconds after a task of the run has begun."""
-
-    task: str
-    pause: float
-    victim: str
-
-    def __repr__(self) -> str:
-        return f"{self.victim} {self.pause:.1f} s into {self.task}"
+    def _over(self) -> bool:
+        """Whether nothing is left to aim at; raises psutil.NoSuchProcess then."""
+        query = "SELECT count(*) FROM task_instance WHERE run_id = ANY(%s) AND state = ANY(%s)"
+        ended = self._deployment.rows(query, self._run_ids, list(OVER))[0][0]
+        if ended == len(TASKS) * len(self._run_ids):
+            raise psutil.NoSuchProcess(0)
+        return False
 
 
 def plans(dice: random.Random) -> list[list[Blow]]:
@@ -101,7 +108,8 @@ def _some_tasks(dice: random.Random) -> list[str]:
 
 
 def _blow(dice: random.Random, task: str, victim: str) -> Blow:
-    return Blow(task, dice.uniform(0.0, 4.0), victim)
+    alone = victim in ("worker", "triggerer") and dice.random() < 0.5
+    return Blow(task, dice.uniform(0.0, 4.0), victim, alone)
 
 
 def suffer(killer: Killer, people: Mapping[str, Person], blows: list[Blow]) -> None:
@@ -110,7 +118,7 @@ def suffer(killer: Killer, people: Mapping[str, Person], blows: list[Blow]) -> N
     for blow in blows:
         people[blow.task].sees("running", "deferred", *OVER)
         time.sleep(blow.pause)
-        killer.strike(blow.victim)
+        killer.strike(blow)
     for person in people.values():
         person.sees(*OVER)
 
@@ -135,11 +143,9 @@ def test_whatever_is_killed_each_task_has_one_job_at_a_time_and_one_result(
     ]
     killer, schedule = Killer(deployment, [people["prep"].run_id for people in runs], dice), plans(dice)
     with capsys.disabled():
-        sys.stdout.write(f"\nseed {SEED}, batch {batch}: {schedule}\n")
+        sys.stdout.write(f"\nseed {SEED}, batch {batch}: SIGKILL of {schedule}\n")
     with ThreadPoolExecutor(TOGETHER) as pool:
         list(pool.map(lambda people, blows: suffer(killer, people, blows), runs, schedule))
-    with capsys.disabled():
-        sys.stdout.write(f"SIGKILL of {', '.join(killer.deeds)}\n")
     for people in runs:
         check(deployment, ledger, people)
 

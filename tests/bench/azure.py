@@ -8,7 +8,7 @@ import json
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,6 @@ class Azure:
     """A running sandbox with one workspace, `bench`."""
 
     sandbox: Sandbox
-    pid: int
-    _tokens: dict[str, str] = field(default_factory=dict)
 
     @property
     def workspace(self) -> str:
@@ -148,6 +146,6 @@ def running(directory: Path) -> Iterator[Azure]:
     """A sandbox with the benchmarks' seed, stopped afterwards."""
     process, sandbox = start(directory / "sandbox", SEED)
     try:
-        yield Azure(sandbox, process.pid)
+        yield Azure(sandbox)
     finally:
         stop(process)

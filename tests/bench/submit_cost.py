@@ -85,7 +85,7 @@ def _cpu(ours: Mapping[str, Cost], theirs: Mapping[str, Cost]) -> Iterator[Figur
 
 def _definitions(folder: Path, cloud: Azure) -> dict[str, str]:
     """Definitions in CLI v2 form; of the jobs of `failing` a script makes failed ones."""
-    registered = {
+    registered: dict[str, Any] = {
         "code": f"azureml:{cloud.register_code()}",
         "environment": f"azureml:{cloud.register_environment()}",
         "command": "python main.py",
@@ -94,7 +94,7 @@ def _definitions(folder: Path, cloud: Azure) -> dict[str, str]:
     failing = {**registered, "experiment_name": "failing"}
     cloud.script("failing", [{"after": 0, "status": "Running"}, {"after": FAILS, "status": "Failed"}])
     cloud.script("", [{"after": 0, "status": "Running"}])
-    found = {"registered": registered, "failing": failing}
+    found: dict[str, dict[str, Any]] = {"registered": registered, "failing": failing}
     for client in ("ours", "theirs"):  # each uploads a folder that the other has not
         code = folder / client
         code.mkdir()

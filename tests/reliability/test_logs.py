@@ -137,7 +137,7 @@ def test_another_triggerer_goes_on_where_the_last_one_stopped(
     cloud: Azure, count: list[str], death: str
 ) -> None:
     repeated, restarts = [], 0
-    for seed in range(8):
+    for seed in range(6):
         with streaming(cloud, seed) as (made, airflow, _, store, lines):
             store.content = lambda now: numbered(min(now, LIFE))
             dice = random.Random(seed)
@@ -178,7 +178,7 @@ def test_a_kill_between_showing_and_keeping_repeats_one_visit_and_loses_nothing(
 def test_a_hung_store_delays_the_news_of_a_jobs_end_by_seconds(
     cloud: Azure, count: list[str], since: float
 ) -> None:
-    jobs = 60
+    jobs = 30
     with streaming(cloud, 5, jobs) as (made, airflow, line, store, _):
         made.engine.call_at(since, lambda: setattr(store, "hangs", True))
         made.triggerer()
@@ -225,17 +225,17 @@ def test_bytes_that_are_no_text_and_a_line_without_end_are_survived(cloud: Azure
 
 
 def test_the_logs_of_many_jobs_share_one_budget(cloud: Azure, count: list[str]) -> None:
-    jobs = 600
+    jobs = 400
     with streaming(cloud, 9, jobs) as (made, airflow, line, store, _):
         store.content = lambda now: b"" if now < 5.0 else b"a line\n" * int(now)
         made.triggerer()
-        made.engine.run(until=240.0)
-        per_second = len([moment for moment in store.visits if moment >= 60.0]) / 180.0
+        made.engine.run(until=150.0)
+        per_second = len([moment for moment in store.visits if moment >= 60.0]) / 90.0
         batches = [moment for moment, _, path, _ in line.requests if path.endswith("/batchrundata")]
         rounds = len([moment for moment in batches if moment >= 60.0]) / (jobs / 100)
         count.append(
-            f"logs of {jobs} jobs: {per_second:.1f} reads per second; {rounds:.1f} rounds of states in 180 s"
+            f"logs of {jobs} jobs: {per_second:.1f} reads per second; {rounds:.1f} rounds of states in 90 s"
         )
         assert 5.0 <= per_second <= 11.0
-        assert rounds >= 5.5
+        assert rounds >= 2.7
         assert airflow.failures == []

@@ -129,10 +129,11 @@ def test_every_kind_of_retry_after_is_kept_as_far_as_it_makes_sense(
             return refusal(429, http_date(made, 45.0) if header == "date" else header)
 
         line.respond = respond
-        for name in submit(made, 150, Life(1_000.0)):
+        ends = 90.0 + longest
+        for name in submit(made, 150, Life(ends)):
             airflow.wait_for(name, poll_interval=30.0)
         made.triggerer()
-        made.engine.run(until=1_100.0)
+        made.engine.run(until=ends + 90.0)
         following = min(
             moment for moment, _, path, _ in line.requests if BATCH in path and moment > refused[0]
         )

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_azureml.naming import DEPLOYMENT, OWNER
 from airflow_provider_azureml.triggers.job import AzureMLJobTrigger
-from tests.reliability.world.airflow_model import Airflow, Task, TaskInstance, Trigger
+from tests.reliability.world.airflow_model import Airflow, DagRun, Task, TaskInstance, Trigger
 from tests.reliability.world.azure import CONNECTION, SUBMITTER, Answer, Life
 from tests.reliability.world.failpoint import AnswerLostError
 from tests.reliability.world.world import World
@@ -36,7 +36,8 @@ class Deferred(Airflow):
     def wait_for(self, job: str, **arguments: Any) -> TaskInstance:
         """A task was deferred until a job has ended."""
         task = Task(lambda: None, job)
-        ti = TaskInstance(task, "run", -1, 0, id=next(self._ids), try_number=1, state="deferred")
+        ids = {"id": next(self._ids), "try_number": 1}
+        ti = TaskInstance(task, "run", -1, 0, DagRun(self._now()), state="deferred", **ids)
         made = AzureMLJobTrigger(azureml_conn_id=CONNECTION, job_name=job, owner=job, **arguments)
         classpath, kwargs = made.serialize()
         row = Trigger(next(self._ids), classpath, json.dumps(kwargs), ti, ti.try_number, None)

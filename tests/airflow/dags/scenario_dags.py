@@ -32,7 +32,7 @@ def options(name: str, row: Scenario) -> dict[str, Any]:
     if "execution_timeout" in given:
         given["execution_timeout"] = timedelta(seconds=given["execution_timeout"])
     if name == "retries_edited":
-        given |= {"retries": 7 if EDITED.exists() else 4, "retry_delay": timedelta(seconds=20)}
+        given |= {"retries": 7 if EDITED.exists() else 4, "retry_delay": timedelta(seconds=30)}
     return QUICKLY | given
 
 
