@@ -42,6 +42,8 @@ class Claim:
     marks: Mapping[str, str]
     wished_cancel: str = ""
     """Name of the attempt that an earlier try wanted cancelled, where that is not on the job."""
+    first_try: int = 0
+    """The first try of this epoch by the formula of Airflow's clear, `max_tries = try_number + retries`."""
 
     @classmethod
     def of(cls, context: Mapping[str, Any], fingerprint: str = "") -> Claim:
@@ -57,7 +59,9 @@ class Claim:
         me = Me(ti.try_number, ti.max_tries or 0, began, fingerprint)
         marks = {OWNER: base, FINGERPRINT: fingerprint, DEPLOYMENT: deployment_id()}
         marks |= {"airflow.map_index": str(ti.map_index), RUN_BEGAN: _run_began(context)}
-        return cls(base, me, marks | {f"airflow.{name}": value for name, value in place.items()})
+        marks |= {f"airflow.{name}": value for name, value in place.items()}
+        retries = getattr(context.get("task"), "retries", None)
+        return cls(base, me, marks, first_try=0 if retries is None else me.epoch - retries + 1)
 
     def name(self, number: int) -> str:
         """The name of the n-th attempt."""
@@ -89,6 +93,18 @@ def is_of_another_run(mark: str, own: str) -> bool:
     return began != own_began if clears == own_clears else int(clears) > int(own_clears)
 
 
+def is_of_an_earlier_request(marks: Mapping[str, str], claim: Claim) -> bool:
+    """Whether a person has cleared the task since, though the epoch is the same again.
+
+    That is so after an edit of `retries`: 3 retries, cleared after the first try with 2 left, are 3 again.
+    The formula alone errs when `retries` was edited between two tries, the run's count of clears when
+    another task of it was cleared.
+    """
+    clears, own = (mark.partition(" ")[0] for mark in (marks.get(RUN_BEGAN, ""), claim.marks[RUN_BEGAN]))
+    was_cleared = clears.isdigit() and own.isdigit() and int(clears) < int(own)
+    return was_cleared and int(marks[TRY]) < claim.first_try
+
+
 def is_marked(job: Job, claim: Claim) -> bool:
     """Whether a job bears the marks of this task instance."""
     return job.properties.get(OWNER) == claim.base and job.properties.get(TRY, "").isdigit()
@@ -107,7 +123,7 @@ def attempt_of(job: Job, claim: Claim, number: int) -> Attempt:
         number=number,
         status=job.status,
         try_number=int(marks[TRY]),
-        epoch=int(marks.get(EPOCH, "-1")),
+        epoch=-1 if is_of_an_earlier_request(marks, claim) else int(marks.get(EPOCH, "-1")),
         created=_created(job),
         fingerprint=marks.get(FINGERPRINT, ""),
         cancel_intent=intent.has_cancel_intent(job) or job.name == claim.wished_cancel,

@@ -143,6 +143,28 @@ def test_a_run_that_was_deleted_and_made_again_is_another_run(mark: str, own: st
     assert is_of_another_run(mark, own) is is_another
 
 
+@pytest.mark.parametrize(
+    "clears, retries, try_number, epoch",
+    [
+        (1, 2, 1, -1),  # cleared after the first try, with 2 retries left of 3: max_tries is 3 again
+        (0, 2, 1, 3),  # edited, and not cleared: a retry of the same request
+        (1, 3, 1, 3),  # another task of the run was cleared
+        (1, 2, 2, 3),  # a try of this very epoch
+        (1, None, 1, 3),  # not known
+    ],
+)
+def test_a_clear_is_seen_though_an_edit_of_retries_gives_it_the_old_epoch(
+    claim_of, clears: int, retries: int | None, try_number: int, epoch: int
+) -> None:
+    ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)
+    vars(ti).update(try_number=3, max_tries=3, start_date=BEGAN)
+    run = SimpleNamespace(start_date=BEGAN, clear_number=clears)
+    claim = Claim.of({"ti": ti, "dag_run": run, "task": SimpleNamespace(retries=retries)})
+    earlier = claim_of(try_number=try_number)
+    marks = {**claim.marks, **earlier.fence, attempt.RUN_BEGAN: f"0 {BEGAN.isoformat()}"}
+    assert attempt_of(job(claim, properties=marks), claim, 0).epoch == epoch
+
+
 def test_the_mark_of_the_run_is_on_the_job(claim_of) -> None:
     ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)
     vars(ti).update(try_number=1, max_tries=0, start_date=BEGAN)
