@@ -71,6 +71,7 @@ class Worker:
 
     def _execute(self) -> Any:
         self._operator = operator = self.ti.task.operator()
+        operator.retries = self.ti.task.retries
         runtime = self._runtime()
         context = {
             "ti": runtime,
