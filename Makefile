@@ -1,3 +1,5 @@
+SHELL = /bin/bash
+.SHELLFLAGS = -o pipefail -c
 PYTHON ?= python3
 PLANT ?=
 VENV = .venv
@@ -19,14 +21,14 @@ evidence: $(VENV)/installed ## what the last demo left in the logs
 	$(BIN)/python -m demo evidence
 
 test: prerequisites services $(VENV)/installed $(OLD)/installed $(SDK)/installed ## every test, in two halves side by side
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line test-processes test-others
+	@$(MAKE) --no-print-directory --jobs 2 test-processes test-others
 
 # Real Airflow, the team deployment, the demo: they mostly wait for each other.
 test-processes:
-	$(PYTEST) $(PROCESSES)
+	$(PYTEST) $(PROCESSES) | sed --unbuffered 's/^/[processes] /'
 
 test-others:
-	$(PYTEST) $(foreach folder,$(PROCESSES),--ignore $(folder))
+	$(PYTEST) $(foreach folder,$(PROCESSES),--ignore $(folder)) | sed --unbuffered 's/^/[others] /'
 
 soak: prerequisites services $(VENV)/installed $(OLD)/installed ## the full sweeps; hours
 	RELIABILITY_SOAK=1 $(PYTEST) tests/reliability tests/airflow
