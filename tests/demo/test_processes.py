@@ -78,9 +78,10 @@ def test_free_ports_are_all_different() -> None:
 
 def test_an_interrupt_stops_everything(tmp_path: Path) -> None:
     script = f"""
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from demo.processes import Processes
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 with Processes(Path({str(tmp_path)!r})) as processes:
     processes.start("sleeper", [sys.executable, "-c", {STUBBORN.replace("SIG_IGN", "SIG_DFL")!r}, {str(tmp_path / "child")!r}], os.environ)
     time.sleep(600)
