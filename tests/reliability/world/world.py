@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from airflow.sdk._shared.secrets_masker import _secrets_masker
 
+from airflow_provider_azureml.audit import sink
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.identity import resolver
 from tests.reliability.world import azure as azure_of_world
@@ -82,6 +83,8 @@ class World:
         if self.trace is None:
             yield
             return
+        # A process that died at some line may have held a lock of its audit log; the next has a log of its own.
+        sink._JOURNALS.clear()
         sys.settrace(self.trace)
         try:
             yield
