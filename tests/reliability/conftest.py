@@ -23,6 +23,15 @@ from tests.reliability.tally import TALLY
 from tests.reliability.world.azure import CONNECTION, Azure, azure
 
 
+@pytest.fixture(scope="session", autouse=True)
+def settled_heap() -> Iterator[None]:
+    """Airflow's modules are a million objects, which every full collection would visit."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def audit_log() -> Iterator[Path]:
     """The audit log of all runs, in memory where there is such a folder: each record waits for its disk.
@@ -44,10 +53,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, audit_log: Path) -> Iterator
         patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
         patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "reliability")
         patch.setenv("AIRFLOW__AZUREML__AUDIT_PATH", str(audit_log))
-        gc.collect()
-        gc.freeze()  # Airflow's modules are a million objects, which every full collection would visit
         yield made
-        gc.unfreeze()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,12 +21,13 @@ BLOCK = 50
 LESS_CAREFUL = 20
 
 
-@pytest.fixture(scope="module")
-def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
-    """An Azure of this module's own: its secret changes, and the reaper looks at all its jobs."""
-    with azure(tmp_path_factory.mktemp("machine")) as made, pytest.MonkeyPatch.context() as patch:
+@pytest.fixture
+def apart(tmp_path: Path, audit_log: Path) -> Iterator[Azure]:
+    """An Azure of each block's own: its secret changes, and the reaper looks at all its jobs."""
+    with azure(tmp_path) as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
         patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "machine")
+        patch.setenv("AIRFLOW__AZUREML__AUDIT_PATH", str(audit_log))
         yield made
 
 

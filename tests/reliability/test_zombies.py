@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -108,11 +109,12 @@ def cancel_delays(made: World) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+def apart(tmp_path_factory: pytest.TempPathFactory, audit_log: Path) -> Iterator[Azure]:
     """An Azure of this module's own: the reaper looks at all jobs of its deployment."""
     with azure(tmp_path_factory.mktemp("zombies")) as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", made.connection())
         patch.setenv("AIRFLOW__AZUREML__DEPLOYMENT_ID", "zombies")
+        patch.setenv("AIRFLOW__AZUREML__AUDIT_PATH", str(audit_log))
         yield made
 
 
