@@ -35,10 +35,11 @@ class Lines:
         self.ran: Counter[Line] = Counter()
         self._made = made
         self._fatal = fatal
+        self._watched = fatal[0][0] if fatal else PACKAGE
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        """Python's trace function: of our own frames only, line by line."""
-        return self._line if frame.f_code.co_filename.startswith(PACKAGE) else None
+        """Python's trace function: of our own frames only, or of the fatal file's, line by line."""
+        return self._line if frame.f_code.co_filename.startswith(self._watched) else None
 
     def _line(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
         process = self._made.engine.current
