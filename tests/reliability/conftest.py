@@ -7,16 +7,11 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-
-# Before Airflow is imported: these processes have no database, no DAGs, and greenlets of their own.
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-os.environ.setdefault("AIRFLOW_DISABLE_GREENBACK_PORTAL", "true")
 
 from airflow_provider_azureml.audit.check import verify
 from tests.reliability.tally import TALLY

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,7 @@ from tests.reliability.world.worker import Worker
 
 Trace = Callable[..., Any]
 A_DAY = 86_400.0
+PORTAL = "AIRFLOW_DISABLE_GREENBACK_PORTAL"
 NOTHING_IS_AS_LONG = 1 << 30
 
 
@@ -111,6 +113,19 @@ def silence() -> Iterator[None]:
         logging.disable(before)
 
 
+@contextmanager
+def without_portal() -> Iterator[None]:
+    """Airflow's triggerer uses greenlets of its own, unless told not to; the processes here are greenlets."""
+    before = os.environ.get(PORTAL)
+    os.environ[PORTAL] = "true"
+    try:
+        yield
+    finally:
+        del os.environ[PORTAL]
+        if before is not None:
+            os.environ[PORTAL] = before
+
+
 def drop(logger: Any, method: str, event: Any) -> Any:
     """The end of every structured log line."""
     raise structlog.DropEvent
@@ -126,6 +141,7 @@ def world(
     random.seed(seed)
     with ExitStack() as stack:
         stack.enter_context(silence())
+        stack.enter_context(without_portal())
         for replaced in (
             virtual_time(made.engine),
             virtual_threads(made.engine),
