@@ -21,7 +21,7 @@ from airflow_provider_azureml.sensors.compute import AzureMLComputeSensor
 from airflow_provider_azureml.sensors.job import AzureMLChildJobSensor
 from tests.wire.conftest import Sandbox
 from tests.wire.identities import ARM, Client
-from tests.wire.worker import acting_as_worker, context, pipeline
+from tests.wire.worker import acting_as_worker, context, end_all_jobs, pipeline
 
 TRAIN, REGISTRY = "azureml_train", "azureml_registry"
 PATIENCE = 60.0
@@ -29,7 +29,8 @@ RESULT = "azureml://datastores/models/paths/fare"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def worker(sandbox: Sandbox) -> Iterator[None]:
+def worker(client: Client, sandbox: Sandbox) -> Iterator[None]:
+    end_all_jobs(client, sandbox)
     with acting_as_worker(sandbox):
         yield
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ssl
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
+import aiohttp
 import pytest
 from airflow.sdk._shared.secrets_masker import _secrets_masker
 
@@ -35,7 +37,10 @@ def acting_as_worker(sandbox: Sandbox) -> Iterator[dict[str, str]]:
     }
     # A worker begins with no masks; Airflow compiles all of them anew for each token.
     _secrets_masker().reset_masker()
+    # aiohttp reads SSL_CERT_FILE when it is first imported, which another test may have done.
+    trusting = ssl.create_default_context(cafile=own["SSL_CERT_FILE"])
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="audit-") as audit:
+        patch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)
         own["AIRFLOW__AZUREML__AUDIT_PATH"] = audit
         for name, value in own.items():
             patch.setenv(name, value)
@@ -44,6 +49,18 @@ def acting_as_worker(sandbox: Sandbox) -> Iterator[dict[str, str]]:
         yield own
         for name in USED:
             resolver.forget(AzureMLHook(name).settings)
+
+
+def end_all_jobs(client: Client, sandbox: Sandbox) -> None:
+    """Cancel what other tests left running: the sandbox runs a few jobs at a time, the others wait."""
+    headers, jobs = client.bearer("owner", ARM), f"{ARM}{sandbox.workspace()}/jobs"
+    url: str | None = f"{jobs}?api-version=2024-10-01"
+    while url:
+        page = client.http.get(url, headers=headers).json()
+        for job in page["value"]:
+            if job["properties"]["status"] not in ("Completed", "Failed", "Canceled"):
+                client.http.post(f"{jobs}/{job['name']}/cancel?api-version=2024-10-01", headers=headers)
+        url = page.get("nextLink")
 
 
 def context(task_id: str, number: int = 1, run_id: str = "") -> dict[str, Any]:
