@@ -9,7 +9,7 @@ SDK = .venv-sdk
 PYTEST = AIRFLOW_2_PYTHON=$(CURDIR)/$(OLD)/bin/python AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python $(BIN)/python -m pytest
 PROCESSES = tests/airflow tests/compose tests/demo
 
-.PHONY: demo up evidence test test-processes test-others soak lint bench clean prerequisites services
+.PHONY: demo up evidence test test-processes test-others test-reliability soak lint bench clean prerequisites services
 
 demo: prerequisites $(VENV)/installed ## one nightly run on a local Azure; PLANT=5.0 registers a champion first
 	$(BIN)/python -m demo run $(if $(PLANT),--plant-champion $(PLANT))
@@ -20,15 +20,19 @@ up: prerequisites $(VENV)/installed ## Azure and Airflow, left running
 evidence: $(VENV)/installed ## what the last demo left in the logs
 	$(BIN)/python -m demo evidence
 
-test: prerequisites services $(VENV)/installed $(OLD)/installed $(SDK)/installed ## every test, in two halves side by side
-	@$(MAKE) --no-print-directory --jobs 2 test-processes test-others
+test: prerequisites services $(VENV)/installed $(OLD)/installed $(SDK)/installed ## every test, in parts side by side
+	@$(MAKE) --no-print-directory --jobs 2 test-processes test-others test-reliability
 
 # Real Airflow, the team deployment, the demo: they mostly wait for each other.
 test-processes:
 	$(PYTEST) $(PROCESSES) | sed --unbuffered 's/^/[processes] /'
 
+# In a process of its own: it replaces the process's clock and azure-core's transports.
+test-reliability:
+	$(PYTEST) tests/reliability | sed --unbuffered 's/^/[reliability] /'
+
 test-others:
-	$(PYTEST) $(foreach folder,$(PROCESSES),--ignore $(folder)) | sed --unbuffered 's/^/[others] /'
+	$(PYTEST) $(foreach folder,$(PROCESSES) tests/reliability,--ignore $(folder)) | sed --unbuffered 's/^/[others] /'
 
 soak: prerequisites services $(VENV)/installed $(OLD)/installed ## the full sweeps; hours
 	RELIABILITY_SOAK=1 $(PYTEST) tests/reliability tests/airflow

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk._shared.secrets_masker import _secrets_masker
 
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.identity import resolver
@@ -32,6 +33,8 @@ def acting_as_worker(sandbox: Sandbox) -> Iterator[dict[str, str]]:
         **variables(Azure(sandbox.description)),
         "AIRFLOW__AZUREML__DEPLOYMENT_ID": f"wire-{uuid.uuid4()}",
     }
+    # A worker begins with no masks; Airflow compiles all of them anew for each token.
+    _secrets_masker().reset_masker()
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="audit-") as audit:
         own["AIRFLOW__AZUREML__AUDIT_PATH"] = audit
         for name, value in own.items():
