@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import os
+import random
 from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -31,8 +32,10 @@ class ForkedWorker(Worker):
         if not self._world.airflow.begin(self):
             return
         ours, theirs = Pipe()
+        dice = random.getstate()
         child = os.fork()
         if child == 0:
+            random.setstate(dice)  # Python throws new ones after a fork
             ours.close()
             self._live(Parent(theirs, self))
         theirs.close()
