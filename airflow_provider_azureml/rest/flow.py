@@ -12,7 +12,7 @@ import math
 import re
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -27,6 +27,8 @@ from airflow_provider_azureml.errors import (
 )
 
 T = TypeVar("T")
+Step = TypeVar("Step")
+Told = TypeVar("Told")
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 STORAGE_VERSION = "2021-12-02"
@@ -112,18 +114,30 @@ def within(flow: Flow[T], seconds: float) -> Flow[T]:
 
 
 def _changed(flow: Flow[T], **changes: Any) -> Flow[T]:
+    def answer(step: Request | Pause) -> Flow[Response]:
+        return (yield replace(step, **changes) if isinstance(step, Request) else step)
+
+    return relayed(flow, answer)
+
+
+def relayed(
+    flow: Flow[T], answer: Callable[[Request | Pause], Generator[Step, Told, Response]]
+) -> Generator[Step, Told, T]:
+    """The same flow, whose steps somebody else answers; a ServiceError is thrown into it, which may go on."""
     try:
         step = next(flow)
         while True:
             try:
-                answer = yield replace(step, **changes) if isinstance(step, Request) else step
+                response = yield from answer(step)
             except ServiceError as error:
                 step = flow.throw(error)
             else:
-                step = flow.send(answer)
+                step = flow.send(response)
     except StopIteration as done:
         result: T = done.value
         return result
+    finally:
+        flow.close()
 
 
 def expect(response: Response, *statuses: int) -> Response:

@@ -7,13 +7,13 @@ driver lets it write beside the event loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Protocol, TypeVar
 
 from airflow_provider_azureml.errors import ServiceError
-from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
+from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response, relayed
 
 T = TypeVar("T")
 
@@ -75,27 +75,16 @@ def observed(flow: Flow[T], observer: Observer | None, correlation_id: str) -> F
 
 
 def _shown(flow: Flow[T], observer: Observer, correlation_id: str) -> Flow[T]:
-    try:
-        step = next(flow)
-        while True:
-            watch = observer.watch(step, correlation_id) if isinstance(step, Request) else None
-            try:
-                if watch and isinstance(step, Request):
-                    response = yield from _watched(step, watch)
-                else:
-                    response = yield step
-            except ServiceError as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(response)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    finally:
-        flow.close()
+    def answer(step: Request | Pause) -> Flow[Response]:
+        watch = observer.watch(step, correlation_id) if isinstance(step, Request) else None
+        if watch and isinstance(step, Request):
+            return (yield from _watched(step, watch))
+        return (yield step)
+
+    return relayed(flow, answer)
 
 
-def _watched(request: Request, watch: Watch) -> Generator[Request | Pause, Response, Response]:
+def _watched(request: Request, watch: Watch) -> Flow[Response]:
     """An outcome that this process does not live to see stays unknown: nothing is made up for it."""
     values = {each.name: getattr(request, each.name) for each in fields(request)}
     shown = Watched(**values, watch=watch)

@@ -18,7 +18,16 @@ from typing import TypeVar
 
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import ServiceError, UnreachableError
-from airflow_provider_azureml.rest.flow import TRANSIENT, Flow, Pause, Request, Response, legible, parse_error
+from airflow_provider_azureml.rest.flow import (
+    TRANSIENT,
+    Flow,
+    Pause,
+    Request,
+    Response,
+    legible,
+    parse_error,
+    relayed,
+)
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -96,25 +105,14 @@ class Rules:
 
 def resilient(flow: Flow[T], rules: Rules) -> Steps[T]:
     """Carry a flow through transient failures; errors without an answer are thrown into it."""
-    flow = legible(flow)
-    try:
-        step = next(flow)
-        while True:
-            if isinstance(step, Pause):
-                yield step
-                step = flow.send(Response(0))
-                continue
-            try:
-                response = yield from _insist(step, rules)
-            except ServiceError as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(response)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    finally:
-        flow.close()
+
+    def answer(step: Request | Pause) -> Steps[Response]:
+        if isinstance(step, Pause):
+            yield step
+            return Response(0)
+        return (yield from _insist(step, rules))
+
+    return relayed(legible(flow), answer)
 
 
 def decide(
