@@ -54,17 +54,16 @@ class AzureMLChildJobTrigger(AzureMLBaseStateTrigger):
 def seen(workspace: Workspace, job_name: str, child: str) -> Flow[Seen]:
     """What has become of a step; one request while it is there, two before."""
     found = yield from _find(workspace, job_name, child)
-    if found is not None:
-        return (yield from _ended(workspace, found, child))
-    parent = yield from job_flows.get(workspace, job_name)
-    if not parent.is_terminal:
-        return Seen("NotStarted")
-    # Once more: it may have begun, and the pipeline ended, between the two answers.
-    found = yield from _find(workspace, job_name, child)
-    if found is not None:
-        return (yield from _ended(workspace, found, child))
-    problem = f"Job {job_name} ended as {parent.status}, and its step {child} never began."
-    return Seen.failed(parent.status, problem)
+    if found is None:
+        parent = yield from job_flows.get(workspace, job_name)
+        if not parent.is_terminal:
+            return Seen("NotStarted")
+        # Once more: it may have begun, and the pipeline ended, between the two answers.
+        found = yield from _find(workspace, job_name, child)
+    if found is None:
+        problem = f"Job {job_name} ended as {parent.status}, and its step {child} never began."
+        return Seen.failed(parent.status, problem)
+    return (yield from _ended(workspace, found, child))
 
 
 def _find(workspace: Workspace, job_name: str, child: str) -> Flow[Child | None]:

@@ -121,9 +121,8 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
             if is_terminal(status):
                 return status
             await self._show(status)
-            if (
-                log and seat.workspace and has_log(status)
-            ):  # the states came all together, the logs are spread
+            # The states came all together; the logs are spread.
+            if log and seat.workspace and has_log(status):
                 log.visit(seat.workspace, self.poll_interval / 2)
 
     @asynccontextmanager
