@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.condition_attributes import NO_ATTRIBUTES, Attributes
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.operation import Caller, Need
 from azure_sandbox.services.storage.records import Account
@@ -38,11 +39,19 @@ class Access:
     level: str = OBJECT
     data: bool = True
 
-    def need(self, account: Account, container: str) -> StorageNeed:
+    def need(
+        self,
+        account: Account,
+        container: str,
+        attributes: Attributes = NO_ATTRIBUTES,
+        sub_operation: str = "",
+    ) -> StorageNeed:
+        """:param attributes, sub_operation: for conditions of role assignments"""
         scope = account.resource_id
         if container:
             scope = f"{scope}/blobServices/default/containers/{container}"
-        return StorageNeed(f"{_PREFIX}/{self.action}", scope, self.data, self.letters, self.level)
+        action = f"{_PREFIX}/{self.action}"
+        return StorageNeed(action, scope, self.data, attributes, sub_operation, self.letters, self.level)
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,14 @@ def denied(caller: Caller, need: Need) -> AzureError:
 
 
 def _has_role(cloud: Cloud, principal: str, need: Need) -> bool:
-    return cloud.rbac.allowed(principal, need.action, need.scope, data=need.data)
+    return cloud.rbac.allowed(
+        principal,
+        need.action,
+        need.scope,
+        data=need.data,
+        attributes=need.attributes,
+        sub_operation=need.sub_operation,
+    )
 
 
 def _delegator_may(cloud: Cloud, grant: Mapping[str, Any], need: Need) -> bool:
