@@ -57,6 +57,7 @@ def create_cloud(data: Path, document: seed.Seed, clock: Clock | None = None) ->
         seed.subscription_id(document),
         str(document.get("location") or "eastus"),
         clock or SystemClock(),
+        network=seed.network(document),
     )
 
 
