@@ -68,7 +68,7 @@ class Accounts:
         name, group, body = call.params["account"], call.params["group"], await call.json()
         if self._lake.catalog.account(name) is None:
             scope = call.cloud.resource_scope(group, _TYPE, name)
-            made = changes.new_account(name, scope, body, call.cloud.clock.time())
+            made = changes.new_account(call.cloud, name, scope, body)
             self._lake.catalog.add_account(made)
             return JSONResponse(_account_resource(made))
         return self._change(self._own(call), body)

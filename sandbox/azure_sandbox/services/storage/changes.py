@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, bad_request
 from azure_sandbox.kernel.network import DISABLED, ENABLED, checked_rules
 from azure_sandbox.services.storage.records import Account
@@ -29,7 +30,7 @@ def new_key() -> str:
     return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
-def new_account(name: str, resource_id: str, body: Mapping[str, Any], now: float) -> Account:
+def new_account(cloud: Cloud, name: str, resource_id: str, body: Mapping[str, Any]) -> Account:
     """An account as a PUT describes it.
 
     :raises AzureError: 400 where ARM requires more, or the body says what cannot be
@@ -45,7 +46,17 @@ def new_account(name: str, resource_id: str, body: Mapping[str, Any], now: float
             raise bad_request("InvalidRequestContent", f"The required member '{member}' is missing.")
     hns = _flag(_properties(body), "isHnsEnabled", False)
     keys = (new_key(), new_key())
-    made = Account(name, resource_id, str(body["location"]), hns, True, keys, now, seal=new_key())
+    made = Account(
+        name,
+        resource_id,
+        str(body["location"]),
+        hns,
+        True,
+        keys,
+        cloud.clock.time(),
+        cloud.azure.storage,
+        seal=new_key(),
+    )
     return changed(made, body)
 
 

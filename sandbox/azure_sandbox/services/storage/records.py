@@ -23,6 +23,7 @@ class Account:
 
     :param hns: hierarchical namespace: directories are real and renames are atomic
     :param shared_key: whether requests may be signed with the account's keys
+    :param suffix: what the host names of the cloud's accounts end with
     :param key_times: when each key was made; empty where they are as old as the account
     :param seal: what user delegation keys are derived from; empty where that is ``key1``
     :param public_access: ``publicNetworkAccess``
@@ -36,6 +37,7 @@ class Account:
     shared_key: bool
     keys: tuple[str, str]
     created: float
+    suffix: str = "core.windows.net"
     key_times: tuple[float, ...] = ()
     seal: str = field(default="", repr=False)
     public_access: str = ENABLED
@@ -47,7 +49,7 @@ class Account:
         return self.seal or self.keys[0]
 
     def host(self, service: str) -> str:
-        return f"{self.name}.{service}.core.windows.net"
+        return f"{self.name}.{service}.{self.suffix}"
 
 
 @dataclass(frozen=True)

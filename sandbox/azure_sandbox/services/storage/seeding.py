@@ -49,6 +49,7 @@ def _account(cloud: Cloud, lake: Lake, entry: dict[str, Any]) -> Account:
         bool(entry.get("shared_key", True)),
         (new_key(), new_key()),
         cloud.clock.time(),
+        cloud.azure.storage,
         seal=new_key(),
     )
     try:
