@@ -142,6 +142,25 @@ class Authorizer:
                 conditions.append(condition)
         return False, tuple(conditions)
 
+    def blocked(
+        self,
+        principal_id: str,
+        action: str,
+        scope: str,
+        *,
+        data: bool = False,
+        attributes: Attributes = NO_ATTRIBUTES,
+        sub_operation: str = "",
+    ) -> DenyAssignment | None:
+        """The deny assignment in a principal's way, whether or not anything grants the action.
+
+        Parameters as in :meth:`allowed`.
+        """
+        asked = Asked(action, attributes, sub_operation)
+        identities = self.groups.identities(principal_id)
+        standing = self.denies.against(identities, action, scope, data=data)
+        return next((d for d in standing if not d.condition or parse(d.condition).holds(asked)), None)
+
     def denied_by(
         self,
         principal_id: str,
@@ -161,8 +180,9 @@ class Authorizer:
         granted, grants = self._grants(identities, action, scope, data)
         if not granted and not any(condition.holds(asked) for condition in grants):
             return None
-        standing = self.denies.against(identities, action, scope, data=data)
-        return next((d for d in standing if not d.condition or parse(d.condition).holds(asked)), None)
+        return self.blocked(
+            principal_id, action, scope, data=data, attributes=attributes, sub_operation=sub_operation
+        )
 
     def assignments_above(
         self, scope: str, identities: frozenset[str] | None = None
