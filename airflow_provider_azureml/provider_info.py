@@ -67,33 +67,52 @@ def _connection_type() -> dict[str, Any]:
 def _config() -> dict[str, Any]:
     return {
         "description": "Settings of the Azure Machine Learning provider.",
-        "options": {
-            "deployment_id": {
-                "description": "A short name of this Airflow that no other Airflow uses in the same "
-                "workspaces. Names of jobs derive from it, so that a retry finds its job; changed while "
-                "jobs run, those are not found again.",
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "prod",
-                "default": "",
-            },
-            "audit": {
-                "description": "What happens when a request that changes something in Azure, or reveals a "
-                "secret, cannot be written to the audit log first. required: it is not sent, and the task "
-                "fails (a retry may succeed); a cancel is always sent. best_effort: it is sent, and the task's "
-                "log says that a record is missing. off: nothing is recorded.",
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "best_effort",
-                "default": "required",
-            },
-            "audit_path": {
-                "description": "Folder of the audit log, on a disk that outlives the process (in a pod: a "
-                "volume). Empty: the folder azureml-audit in [logging] base_log_folder.",
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "/var/log/airflow/azureml-audit",
-                "default": "",
-            },
-        },
+        "options": {name: _option(**option) for name, option in OPTIONS.items()},
     }
+
+
+def _option(description: str, example: str, default: str = "") -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": example,
+        "default": default,
+    }
+
+
+OPTIONS: dict[str, dict[str, str]] = {
+    "deployment_id": {
+        "description": "A short name of this Airflow that no other Airflow uses in the same workspaces. Names of "
+        "jobs derive from it, so that a retry finds its job; changed while jobs run, those are "
+        "not found again.",
+        "example": "prod",
+    },
+    "audit": {
+        "description": "What happens when a request that changes something in Azure, or reveals a secret, cannot "
+        "be written to the audit log first. required: it is not sent, and the task fails (a retry "
+        "may succeed); a cancel is always sent. best_effort: it is sent, and the task's log says "
+        "that a record is missing. off: nothing is recorded.",
+        "example": "best_effort",
+        "default": "required",
+    },
+    "audit_path": {
+        "description": "Folder of the audit log, on a disk that outlives the process (in a pod: a volume). "
+        "Empty: the folder azureml-audit in [logging] base_log_folder.",
+        "example": "/var/log/airflow/azureml-audit",
+    },
+    "namespaces": {
+        "description": "Which tasks may use which connections, queues, workspaces, compute, datastores, "
+        "containers and service accounts: a YAML or JSON document, or the absolute path of one. "
+        "Kept when a task runs; a DAG that crosses namespaces is an import error where the "
+        "cluster policy airflow_provider_azureml.policy.dag_policy is installed. Empty: no "
+        "namespaces.",
+        "example": "/etc/airflow/namespaces.yaml",
+    },
+    "access_report": {
+        "description": "File that 'airflow-azureml access check --json --out FILE' writes, and that the page "
+        "Azure ML access shows. Airflow's API server has to be able to read it.",
+        "example": "/var/lib/airflow/azureml-access.json",
+    },
+}
+"""Section `[azureml]` of airflow.cfg."""

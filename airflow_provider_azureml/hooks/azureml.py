@@ -17,6 +17,7 @@ from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
 from airflow_provider_azureml.connection import Settings
 from airflow_provider_azureml.errors import AzureMLError, ServiceError
+from airflow_provider_azureml.hooks.namespace import refuse_foreign, uses_of
 from airflow_provider_azureml.hooks.recording import LastAnswer, recorder_for
 from airflow_provider_azureml.hooks.session import Session, shared_session, workspace_of
 from airflow_provider_azureml.identity import resolver
@@ -62,8 +63,10 @@ class AzureMLHook(BaseHook):
 
     @cached_property
     def settings(self) -> Settings:
-        """The connection, checked. Raises ConfigurationError."""
-        return _settings(self.get_connection(self.azureml_conn_id))
+        """The connection, checked. Raises ConfigurationError, too where the running task's namespace forbids it."""
+        settings = _settings(self.get_connection(self.azureml_conn_id))
+        refuse_foreign(uses_of(settings))
+        return settings
 
     @cached_property
     def workspace(self) -> Workspace:

@@ -50,13 +50,18 @@ SERVICES: tuple[Callable[[Cloud], Service], ...] = (
 
 
 def create_cloud(data: Path, document: seed.Seed, clock: Clock | None = None) -> Cloud:
-    """A cloud with the seed's tenant, subscription and region; its services are not there yet."""
+    """A cloud with the seed's tenant, subscription and region; its services are not there yet.
+
+    :raises azure_sandbox.kernel.seed.InvalidSeed: where it is none of the three clouds
+    """
+    azure = seed.azure(document)
     return Cloud(
         data,
         seed.tenant_id(document),
         seed.subscription_id(document),
-        str(document.get("location") or "eastus"),
+        str(document.get("location") or azure.location),
         clock or SystemClock(),
+        azure,
     )
 
 
@@ -71,12 +76,12 @@ def create_services(cloud: Cloud, document: seed.Seed) -> list[Service]:
     return services
 
 
-def create_router(services: list[Service]) -> Router:
-    return Router([operation for service in services for operation in service.operations])
+def create_router(cloud: Cloud, services: list[Service]) -> Router:
+    return Router([operation for service in services for operation in service.operations], cloud.azure)
 
 
 def create_app(cloud: Cloud, services: list[Service], requests: RequestLog) -> ASGIApp:
-    router = create_router(services)
+    router = create_router(cloud, services)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

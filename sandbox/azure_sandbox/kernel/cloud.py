@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from azure_sandbox.kernel.agenda import Agenda
 from azure_sandbox.kernel.clock import Clock, CloudClock, SystemClock
+from azure_sandbox.kernel.clouds import PUBLIC_CLOUD, Azure
 from azure_sandbox.kernel.faults import Faults
 from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
@@ -40,6 +41,7 @@ class Cloud:
     :param tenant_id: the one Entra tenant
     :param location: the region's short name, also the first label of its API hosts
     :param base_clock: what ``clock`` follows
+    :param azure: which of the three clouds this is: its names and audiences
     """
 
     data: Path
@@ -47,6 +49,7 @@ class Cloud:
     subscription_id: str
     location: str = "eastus"
     base_clock: Clock = field(default_factory=SystemClock)
+    azure: Azure = PUBLIC_CLOUD
     #: ``http://127.0.0.1:PORT`` of the plain port (IMDS, job MSI); set when the gateway listens.
     metadata_url: str = ""
     #: what a process needs in its environment to reach this cloud; set when the gateway listens.
@@ -64,9 +67,9 @@ class Cloud:
         self.lags = Lags(self.clock)
         self.rbac = Authorizer(self.store, self.ledger, self.lags)
         self.entra = Issuer(
-            f"https://login.microsoftonline.com/{self.tenant_id}/v2.0",
+            self.azure.v2_issuer(self.tenant_id),
             self.data / "keys" / "entra.pem",
-            aliases=(f"https://sts.windows.net/{self.tenant_id}/",),
+            aliases=(self.azure.v1_issuer(self.tenant_id),),
         )
         self._ports: dict[type, Any] = {}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.clouds import PUBLIC_CLOUD, Azure
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.fault_rules import Rule
 from azure_sandbox.kernel.tokens import InvalidToken
@@ -156,7 +157,8 @@ def by_role(cloud: Cloud, caller: Caller, need: Need) -> bool:
 class Surface:
     """A family of hosts with one way to log in and one way to say no.
 
-    :param hosts: host names, ``{name}`` matches one label: ``{account}.dfs.core.windows.net``
+    :param hosts: host names, ``{name}`` matches one label, ``$name`` is the cloud's own name:
+        ``{account}.dfs.$storage``
     :param authenticate: the caller of a request, or AzureError 401
     :param render_error: an AzureError in this surface's wire format
     :param denied: the refusal that Azure words for a caller who lacks a need
@@ -199,13 +201,13 @@ def component_of(request: Request) -> str:
 
 
 def bearer_for(
-    *audiences: str, unauthorized: Callable[[str], AzureError]
+    audiences: Callable[[Azure], Sequence[str]], unauthorized: Callable[[str], AzureError]
 ) -> Callable[[Cloud, Request], Caller]:
     """An authenticator for Entra tokens with one of the audiences (trailing slash ignored).
 
+    :param audiences: from the names of the cloud
     :param unauthorized: builds the surface's 401 from ``"missing"``, ``"audience"`` or what is wrong
     """
-    accepted = {audience.rstrip("/") for audience in audiences}
 
     def authenticate(cloud: Cloud, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -215,7 +217,7 @@ def bearer_for(
             claims = cloud.entra.verify(token, cloud.clock.time_of(component_of(request)))
         except InvalidToken as error:
             raise unauthorized(str(error)) from None
-        if str(claims.get("aud", "")).rstrip("/") not in accepted:
+        if str(claims.get("aud", "")).rstrip("/") not in audiences(cloud.azure):
             raise unauthorized("audience")
         app_id = claims.get("appid") or claims.get("azp") or ""
         return Caller("bearer", str(claims["oid"]), str(app_id), claims)
@@ -229,7 +231,8 @@ _Routes = dict[str, list[tuple[re.Pattern[str], Operation]]]
 class Router:
     """Finds the operation of a request: by host, then method, then path, first match wins."""
 
-    def __init__(self, operations: list[Operation]) -> None:
+    def __init__(self, operations: list[Operation], azure: Azure = PUBLIC_CLOUD) -> None:
+        self._azure = azure
         self._routes: dict[str, _Routes] = {}
         self._hosts: list[tuple[re.Pattern[str], Surface]] = []
         for operation in operations:
@@ -238,7 +241,7 @@ class Router:
     def _add(self, operation: Operation) -> None:
         surface = operation.surface
         if surface.name not in self._routes:
-            self._hosts += [(_host_regex(host), surface) for host in surface.hosts]
+            self._hosts += [(_host_regex(self._azure.expand(host)), surface) for host in surface.hosts]
             self._hosts.sort(key=lambda entry: not entry[1].prefix)
         methods = self._routes.setdefault(surface.name, {})
         methods.setdefault(operation.method, []).append((_path_regex(operation.path), operation))

@@ -14,10 +14,12 @@ from typing import Any
 import yaml
 
 from azure_sandbox.kernel.cloud import Cloud, stable_guid
+from azure_sandbox.kernel.clouds import CLOUDS, Azure
 
 Seed = dict[str, Any]
 
 SECTIONS = (
+    "cloud",
     "tenant_id",
     "subscription_id",
     "location",
@@ -54,6 +56,17 @@ def load(path: Path) -> Seed:
     if unknown:
         raise InvalidSeed(f"{path}: unknown section {unknown[0]!r}; one of {', '.join(SECTIONS)}")
     return document
+
+
+def azure(document: Seed) -> Azure:
+    """Which of the three clouds the seed asks for.
+
+    :raises InvalidSeed: where there is no such cloud
+    """
+    name = str(document.get("cloud") or "public")
+    if name not in CLOUDS:
+        raise InvalidSeed(f"cloud: {name!r} is unknown; one of {', '.join(CLOUDS)}")
+    return CLOUDS[name]
 
 
 def tenant_id(document: Seed) -> str:

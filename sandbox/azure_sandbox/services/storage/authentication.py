@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from azure_sandbox.kernel.clock import http_date, parse_iso
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.clouds import STORAGE_AUDIENCE
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.operation import Caller
 from azure_sandbox.kernel.tokens import InvalidToken
@@ -20,7 +21,6 @@ from azure_sandbox.services.storage.catalog import Catalog
 from azure_sandbox.services.storage.records import Account
 from azure_sandbox.services.storage.refusals import refuse
 
-AUDIENCE = "https://storage.azure.com"
 #: Seconds that a signed request's date may differ from ours.
 _CLOCK_SKEW = 900
 
@@ -63,8 +63,8 @@ def account_of(catalog: Catalog, request: Request) -> Account:
 
 def _unauthorized(cloud: Cloud, code: str, detail: str = "") -> AzureError:
     challenge = (
-        f"Bearer authorization_uri=https://login.microsoftonline.com/{cloud.tenant_id}/oauth2/authorize"
-        f" resource_id={AUDIENCE}"
+        f"Bearer authorization_uri={cloud.azure.authority}/{cloud.tenant_id}/oauth2/authorize"
+        f" resource_id={STORAGE_AUDIENCE}"
     )
     details = {"AuthenticationErrorDetail": detail} if detail else {}
     return refuse(code, headers={"WWW-Authenticate": challenge}, **details)
@@ -80,8 +80,8 @@ def _bearer(cloud: Cloud, account: Account, token: str) -> Caller:
     except InvalidToken as error:
         raise _bad_token(cloud, str(error)) from None
     audience = str(claims.get("aud", "")).rstrip("/")
-    own = audience.startswith(f"https://{account.name}.") and audience.endswith(".core.windows.net")
-    if audience != AUDIENCE and not own:
+    own = audience.startswith(f"https://{account.name}.") and audience.endswith(f".{account.suffix}")
+    if audience != STORAGE_AUDIENCE and not own:
         raise _bad_token(cloud, "audience")
     app_id = claims.get("appid") or claims.get("azp") or ""
     return Caller("bearer", str(claims["oid"]), str(app_id), claims)

@@ -21,6 +21,7 @@ class Account:
 
     :param hns: hierarchical namespace: directories are real and renames are atomic
     :param shared_key: whether requests may be signed with the account's keys
+    :param suffix: what the host names of the cloud's accounts end with
     """
 
     name: str
@@ -30,9 +31,10 @@ class Account:
     shared_key: bool
     keys: tuple[str, str]
     created: float
+    suffix: str = "core.windows.net"
 
     def host(self, service: str) -> str:
-        return f"{self.name}.{service}.core.windows.net"
+        return f"{self.name}.{service}.{self.suffix}"
 
 
 @dataclass(frozen=True)

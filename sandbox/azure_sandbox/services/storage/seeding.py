@@ -42,6 +42,7 @@ def _account(cloud: Cloud, lake: Lake, entry: dict[str, Any]) -> Account:
         bool(entry.get("shared_key", True)),
         (_new_key(), _new_key()),
         cloud.clock.time(),
+        cloud.azure.storage,
     )
     lake.catalog.add_account(account)
     return account

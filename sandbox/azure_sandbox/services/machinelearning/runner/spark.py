@@ -154,7 +154,7 @@ class SparkLaunch:
                 continue
             location = self._place.locate(uri)
             if location.credentials == "account_key":
-                host = f"{location.account}.dfs.core.windows.net"
+                host = f"{location.account}.dfs.{location.suffix}"
                 found[f"spark.hadoop.fs.azure.account.auth.type.{host}"] = "SharedKey"
                 found[f"spark.hadoop.fs.azure.account.key.{host}"] = lake.account_key(location.account)
         return found
