@@ -7,37 +7,37 @@ Azure takes up to ten minutes to notice a role assignment, and its servers do no
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from airflow_provider_azureml.connection import Cloud
-from airflow_provider_azureml.rest import assignment
-from airflow_provider_azureml.rest.assignment import API_VERSION, Grant
+from airflow_provider_azureml.errors import DeniedError
+from airflow_provider_azureml.rest import assignment, authorization
+from airflow_provider_azureml.rest.assignment import Grant
+from airflow_provider_azureml.rest.authorization import Permission
 from airflow_provider_azureml.rest.flow import STORAGE_SCOPE, STORAGE_VERSION, Flow, Request, expect
 
 _CONTAINER = re.compile(
     r".*/storageAccounts/(?P<account>[^/]+)/blobServices/default/containers/(?P<container>[^/]+)",
     re.IGNORECASE,
 )
-_KINDS = ("actions", "notActions", "dataActions", "notDataActions")
+_BLOBS = "microsoft.storage/storageaccounts/blobservices/containers/blobs"
 
 
-def works(cloud: Cloud, grant: Grant, permissions: Sequence[Mapping[str, Any]]) -> Flow[bool]:
+def works(cloud: Cloud, grant: Grant, permissions: Sequence[Permission]) -> Flow[bool]:
     """Ask as the grantee. A container is listed for real; elsewhere Azure says what the caller may do.
 
-    :param permissions: of the role's definition, as Azure spells them.
+    :param permissions: of the role's definition.
     """
     place = _CONTAINER.fullmatch(grant.scope)
     if place and not grant.condition and _reads_blobs(permissions):
         answer = yield _listing(cloud, place["account"], place["container"])
         return answer.status != 403 and bool(expect(answer, 200))
-    url = f"{cloud.resource_manager}{grant.scope}/providers/Microsoft.Authorization/permissions"
-    answer = yield Request("GET", f"{url}?api-version={API_VERSION}", scope=cloud.arm_scope)
-    if answer.status == 403:
+    try:
+        held = yield from authorization.permissions(cloud, grant.scope)
+    except DeniedError:
         return False
-    held = [_plain(entry) for entry in expect(answer, 200).json()["value"]]
-    return all(_plain(entry) in held for entry in permissions)
+    return {_plain(each) for each in permissions} <= {_plain(each) for each in held}
 
 
 def is_listed(cloud: Cloud, grant: Grant) -> Flow[bool]:
@@ -45,23 +45,17 @@ def is_listed(cloud: Cloud, grant: Grant) -> Flow[bool]:
     return (yield from assignment.get(cloud, grant)) is not None
 
 
-def role_permissions(cloud: Cloud, grant: Grant) -> Flow[list[dict[str, Any]]]:
-    """What the role of a grant allows, as Azure spells it; raises NotFoundError for a role that is none."""
-    subscription = assignment.subscription_of(grant.scope)
-    path = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{quote(grant.role)}"
-    url = f"{cloud.resource_manager}{path}?api-version={API_VERSION}"
-    body = expect((yield Request("GET", url, scope=cloud.arm_scope)), 200).json()
-    return [
-        {kind: list(entry.get(kind) or []) for kind in _KINDS} for entry in body["properties"]["permissions"]
-    ]
+def role_permissions(cloud: Cloud, grant: Grant) -> Flow[tuple[Permission, ...]]:
+    """What the role of a grant allows; raises NotFoundError for a role that is none."""
+    path = f"{grant.scope}/{authorization.PROVIDER}/roleDefinitions/{grant.role}"
+    return (yield from authorization.role_definition(cloud, path)).permissions
 
 
-def _reads_blobs(permissions: Sequence[Mapping[str, Any]]) -> bool:
-    wanted = "microsoft.storage/storageaccounts/blobservices/containers/blobs/read"
+def _reads_blobs(permissions: Sequence[Permission]) -> bool:
     return any(
-        action.lower() in (wanted, wanted.removesuffix("read") + "*")
+        action.lower() in (f"{_BLOBS}/read", f"{_BLOBS}/*")
         for entry in permissions
-        for action in entry.get("dataActions") or []
+        for action in entry.data_actions
     )
 
 
@@ -71,5 +65,6 @@ def _listing(cloud: Cloud, account: str, container: str) -> Request:
     return Request("GET", url, scope=STORAGE_SCOPE, headers={"x-ms-version": STORAGE_VERSION})
 
 
-def _plain(entry: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(sorted(text.lower() for text in entry.get(kind) or [])) for kind in _KINDS)
+def _plain(entry: Permission) -> tuple[frozenset[str], ...]:
+    kinds = (entry.actions, entry.not_actions, entry.data_actions, entry.not_data_actions)
+    return tuple(frozenset(text.lower() for text in kind) for kind in kinds)
