@@ -15,6 +15,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_azureml.access.grant import LEASED, STANDING
+from airflow_provider_azureml.cli.console import main
 from airflow_provider_azureml.compat import AirflowException, AirflowFailException
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.broker import Broker
@@ -186,3 +187,19 @@ def test_the_audit_log_tells_who_was_granted_what_until_when_since_when_it_works
     assert " exp=" in granted["description"]
     assert events["airflow/grant/effective"]["roleDefinitionId"] == READER
     assert events["Microsoft.Authorization/roleAssignments/delete"]["reason"] == "revoke"
+
+
+def test_the_command_line_says_what_it_would_delete_and_deletes_it_with_yes(
+    azure: Azure, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "")
+    broker = Broker(AzureMLHook(BROKER))
+    broker.take(broker.grant_of(azure.grant()), "a run that died", "1", 1.0)
+    time.sleep(2.1)
+    azure.effects()
+    command = ["access", "reap", "--scope", azure.sandbox.scope("nightly")]
+    assert main(command) == 1
+    assert "1 are over (0 deleted" in capsys.readouterr().out
+    assert azure.effects() == []
+    assert main([*command, "--yes"]) == 0
+    assert [effect for effect, _, _ in azure.effects()] == ["deleted"]
