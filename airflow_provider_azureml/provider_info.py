@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_azureml import __version__, connection
+from airflow_provider_azureml import __version__, connection, form
 
 PACKAGE = "airflow_provider_azureml"
 INTEGRATION = "Azure Machine Learning"
@@ -49,15 +49,15 @@ def _connection_type() -> dict[str, Any]:
     """The connection form. Airflow 3.2 and later read it here, without importing the hook."""
     fields = {
         name: {"label": field.label, "description": field.description, "schema": dict(field.schema)}
-        for name, field in connection.form().items()
+        for name, field in form.form().items()
     }
     return {
         "connection-type": connection.CONN_TYPE,
         "hook-class-name": HOOK,
         "hook-name": INTEGRATION,
         "ui-field-behaviour": {
-            "hidden-fields": list(connection.HIDDEN_FIELDS),
-            "relabeling": dict(connection.RELABELING),
+            "hidden-fields": list(form.HIDDEN_FIELDS),
+            "relabeling": dict(form.RELABELING),
             "placeholders": {},
         },
         "conn-fields": fields,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_azureml import connection
+from airflow_provider_azureml import connection, form
 from airflow_provider_azureml.access.diagnose import diagnose
 from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
@@ -226,15 +226,15 @@ class AzureMLHook(BaseHook):
 
         return {
             name: StringField(field.label, description=field.description, widget=BS3TextFieldWidget())
-            for name, field in connection.form().items()
+            for name, field in form.form().items()
         }
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Which of Airflow's own fields the form shows, and as what."""
         return {
-            "hidden_fields": list(connection.HIDDEN_FIELDS),
-            "relabeling": dict(connection.RELABELING),
+            "hidden_fields": list(form.HIDDEN_FIELDS),
+            "relabeling": dict(form.RELABELING),
             "placeholders": {},
         }
 
