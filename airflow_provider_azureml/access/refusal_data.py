@@ -33,12 +33,30 @@ ROWS: tuple[Row, ...] = (
         "az storage account show --ids <account> --query '[publicNetworkAccess,networkRuleSet]'",
     ),
     Row(
+        26,
+        r"ScriptExecution\.WriteStreams\.Authentication|Permission denied while trying to write",
+        "data",
+        "The run identity may not write the output's place (an output without a path goes to the "
+        "workspace's default datastore). " + NEW_GRANT,
+        "path of the output, roles of the run identity there",
+        _WRITE,
+    ),
+    Row(
+        27,
+        r"ScriptExecution\.StreamAccess\.NotFound",
+        "data",
+        "The path does not exist, or an ACL hides it (a missing 'x' on a folder above reads as not found).",
+        "the path, as somebody who may see it; the ACLs of the folders above",
+        "az storage fs access show --account-name <account name> --file-system <file system> --path <path> "
+        "--auth-mode login",
+    ),
+    Row(
         20,
         r"AuthorizationPermissionMismatch|not authorized to perform this operation using this permission",
         "data",
         "The run identity signed in, and has no data role or ACL for this. " + NEW_GRANT,
         "its roles, their conditions, and the ACL",
-        _READ + " (to write: 'Storage Blob Data Contributor')",
+        _READ,
     ),
     Row(
         21,
@@ -71,24 +89,6 @@ ROWS: tuple[Row, ...] = (
         "The datastore's key or SAS is stale: it was rotated, or has expired.",
         "age of the account's keys, `se` of the SAS",
         _IDENTITY_BASED,
-    ),
-    Row(
-        26,
-        r"ScriptExecution\.WriteStreams\.Authentication|Permission denied while trying to write",
-        "data",
-        "The run identity may not write the output's place (an output without a path goes to the "
-        "workspace's default datastore). " + NEW_GRANT,
-        "path of the output, roles of the run identity there",
-        _WRITE,
-    ),
-    Row(
-        27,
-        r"ScriptExecution\.StreamAccess\.NotFound",
-        "data",
-        "The path does not exist, or an ACL hides it (a missing 'x' on a folder above reads as not found).",
-        "the path, as somebody who may see it; the ACLs of the folders above",
-        "az storage fs access show --account-name <account name> --file-system <file system> --path <path> "
-        "--auth-mode login",
     ),
     Row(
         28,
