@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_azureml import __version__, connection
+from airflow_provider_azureml import __version__, connection, form
 
 PACKAGE = "airflow_provider_azureml"
 INTEGRATION = "Azure Machine Learning"
 HOOK = f"{PACKAGE}.hooks.azureml.AzureMLHook"
 MODULES = {
     "hooks": ("azureml", "keyvault", "lake"),
-    "operators": ("job", "model", "reaper", "rotation"),
+    "operators": ("grant", "job", "model", "reaper", "rotation"),
     "sensors": ("asset", "compute", "job"),
-    "triggers": ("asset", "child", "compute", "job", "moment"),
+    "triggers": ("asset", "child", "compute", "job", "moment", "probe"),
 }
 
 
@@ -49,15 +49,15 @@ def _connection_type() -> dict[str, Any]:
     """The connection form. Airflow 3.2 and later read it here, without importing the hook."""
     fields = {
         name: {"label": field.label, "description": field.description, "schema": dict(field.schema)}
-        for name, field in connection.form().items()
+        for name, field in form.form().items()
     }
     return {
         "connection-type": connection.CONN_TYPE,
         "hook-class-name": HOOK,
         "hook-name": INTEGRATION,
         "ui-field-behaviour": {
-            "hidden-fields": list(connection.HIDDEN_FIELDS),
-            "relabeling": dict(connection.RELABELING),
+            "hidden-fields": list(form.HIDDEN_FIELDS),
+            "relabeling": dict(form.RELABELING),
             "placeholders": {},
         },
         "conn-fields": fields,
@@ -67,33 +67,64 @@ def _connection_type() -> dict[str, Any]:
 def _config() -> dict[str, Any]:
     return {
         "description": "Settings of the Azure Machine Learning provider.",
-        "options": {
-            "deployment_id": {
-                "description": "A short name of this Airflow that no other Airflow uses in the same "
-                "workspaces. Names of jobs derive from it, so that a retry finds its job; changed while "
-                "jobs run, those are not found again.",
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "prod",
-                "default": "",
-            },
-            "audit": {
-                "description": "What happens when a request that changes something in Azure, or reveals a "
-                "secret, cannot be written to the audit log first. required: it is not sent, and the task "
-                "fails (a retry may succeed); a cancel is always sent. best_effort: it is sent, and the task's "
-                "log says that a record is missing. off: nothing is recorded.",
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "best_effort",
-                "default": "required",
-            },
-            "audit_path": {
-                "description": "Folder of the audit log, on a disk that outlives the process (in a pod: a "
-                "volume). Empty: the folder azureml-audit in [logging] base_log_folder.",
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "/var/log/airflow/azureml-audit",
-                "default": "",
-            },
-        },
+        "options": {name: _option(**option) for name, option in OPTIONS.items()},
     }
+
+
+def _option(description: str, example: str, default: str = "") -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": example,
+        "default": default,
+    }
+
+
+OPTIONS: dict[str, dict[str, str]] = {
+    "deployment_id": {
+        "description": "A short name of this Airflow that no other Airflow uses in the same workspaces. Names of "
+        "jobs derive from it, so that a retry finds its job; changed while jobs run, those are "
+        "not found again.",
+        "example": "prod",
+    },
+    "audit": {
+        "description": "What happens when a request that changes something in Azure, or reveals a secret, cannot "
+        "be written to the audit log first. required: it is not sent, and the task fails (a retry "
+        "may succeed); a cancel is always sent. best_effort: it is sent, and the task's log says "
+        "that a record is missing. off: nothing is recorded.",
+        "example": "best_effort",
+        "default": "required",
+    },
+    "audit_path": {
+        "description": "Folder of the audit log, on a disk that outlives the process (in a pod: a volume). "
+        "Empty: the folder azureml-audit in [logging] base_log_folder.",
+        "example": "/var/log/airflow/azureml-audit",
+    },
+    "namespaces": {
+        "description": "Which tasks may use which connections, queues, workspaces, compute, datastores, "
+        "containers and service accounts: a YAML or JSON document, or the absolute path of one. "
+        "Kept when a task runs; a DAG that crosses namespaces is an import error where the "
+        "cluster policy airflow_provider_azureml.policy.dag_policy is installed. Empty: no "
+        "namespaces.",
+        "example": "/etc/airflow/namespaces.yaml",
+    },
+    "access_report": {
+        "description": "File that 'airflow-azureml access check --json --out FILE' writes, and that the page "
+        "Azure ML access shows. Airflow's API server has to be able to read it.",
+        "example": "/var/lib/airflow/azureml-access.json",
+    },
+    "broker_conn_id": {
+        "description": "Connection of the broker: the identity that grants roles for the time of a run "
+        "(AzureMLGrantAccessOperator, access='grant'), and that sees who holds which (access='verify'). "
+        "Empty: nobody grants, and verify sees what the submitter itself may see.",
+        "example": "azureml_broker",
+    },
+    "lease_container": {
+        "description": "Container, in the storage account of the broker's account_url, that holds who "
+        "needs which grant just now. It must exist.",
+        "example": "airflow-leases",
+        "default": "airflow-leases",
+    },
+}
+"""Section `[azureml]` of airflow.cfg."""

@@ -114,9 +114,12 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
     @cached_property
     def compiled(self) -> Compiled:
         """The definition with the arguments of this task, compiled once. Raises ConfigurationError."""
+        from airflow_provider_azureml.hooks.namespace import refuse_foreign_places
         from airflow_provider_azureml.spec.job import compile_job
 
-        return compile_job(self.definition(), self.hook.workspace.path, self.overrides())
+        compiled = compile_job(self.definition(), self.hook.workspace.path, self.overrides())
+        refuse_foreign_places([compiled.properties, compiled.document and compiled.document.content])
+        return compiled
 
     def render_template(self, content: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
         """Render as Airflow does, but leave Azure ML's own `${{inputs.x}}` to Azure ML."""

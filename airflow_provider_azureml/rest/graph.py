@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Microsoft Graph: an application's passwords, which are shown once and never again."""
+"""Microsoft Graph: applications, their passwords (shown once and never again), who trusts them, who is in what."""
 
 from __future__ import annotations
 
@@ -40,6 +40,37 @@ class Application:
     passwords: tuple[Password, ...]
 
 
+@dataclass(frozen=True)
+class ServicePrincipal:
+    """An application or a managed identity as a tenant knows it.
+
+    :param enabled: whether it may sign in.
+    :param kind: `Application` or `ManagedIdentity`.
+    :param resource_id: ARM id of a managed identity; empty where Graph does not say.
+    """
+
+    object_id: str
+    app_id: str
+    name: str
+    enabled: bool
+    kind: str = ""
+    resource_id: str = ""
+
+
+@dataclass(frozen=True)
+class FederatedCredential:
+    """Whose tokens an application, or a managed identity, takes for a proof of being it.
+
+    :param subject: empty for a flexible one, whose `expression` decides.
+    """
+
+    name: str
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...]
+    expression: str = ""
+
+
 def application(cloud: Cloud, app_id: str) -> Flow[Application]:
     """Read an application by its client id; raises NotFoundError or DeniedError."""
     request = _request(cloud, "GET", app_id, "?$select=id,appId,passwordCredentials")
@@ -61,6 +92,71 @@ def remove_password(cloud: Cloud, app_id: str, key_id: str) -> Flow[None]:
     """Remove a password by its key id."""
     response = yield _request(cloud, "POST", app_id, "/removePassword", {"keyId": key_id})
     expect(response, 200, 204)
+
+
+def service_principal(cloud: Cloud, app_id: str) -> Flow[ServicePrincipal | None]:
+    """The service principal of a client id; None when the tenant has none. Raises DeniedError."""
+    return (yield from _principal(cloud, f"servicePrincipals(appId='{quote(app_id, safe='')}')"))
+
+
+def service_principal_by_object(cloud: Cloud, object_id: str) -> Flow[ServicePrincipal | None]:
+    """The service principal of an object id; None when the tenant has none. Raises DeniedError."""
+    return (yield from _principal(cloud, f"servicePrincipals/{quote(object_id, safe='')}"))
+
+
+def federated_credentials(cloud: Cloud, app_id: str) -> Flow[list[FederatedCredential]]:
+    """Whom an application trusts. Raises NotFoundError or DeniedError."""
+    found = yield from _listed(_request(cloud, "GET", app_id, "/federatedIdentityCredentials"))
+    return [federated_credential(item) for item in found]
+
+
+def groups_of(cloud: Cloud, object_id: str) -> Flow[frozenset[str]]:
+    """Object ids of the security groups that a principal is in, nested ones too. Raises DeniedError."""
+    url = f"{cloud.graph}/v1.0/servicePrincipals/{quote(object_id, safe='')}/getMemberGroups"
+    body = {"securityEnabledOnly": True}
+    answer = yield Request("POST", url, scope=cloud.graph_scope, json=body)
+    return frozenset(str(each).lower() for each in expect(answer, 200).json().get("value") or ())
+
+
+def federated_credential(item: Mapping[str, Any]) -> FederatedCredential:
+    """One as Graph shows it; ARM shows the same fields."""
+    expression = item.get("claimsMatchingExpression") or {}
+    return FederatedCredential(
+        name=str(item.get("name") or ""),
+        issuer=str(item["issuer"]),
+        subject=str(item.get("subject") or ""),
+        audiences=tuple(map(str, item.get("audiences") or ())),
+        expression=str(expression.get("value") or ""),
+    )
+
+
+def _principal(cloud: Cloud, path: str) -> Flow[ServicePrincipal | None]:
+    wanted = "$select=id,appId,displayName,accountEnabled,servicePrincipalType,alternativeNames"
+    answer = yield Request("GET", f"{cloud.graph}/v1.0/{path}?{wanted}", scope=cloud.graph_scope)
+    if answer.status == 404:
+        return None
+    body = expect(answer, 200).json()
+    others = (str(name) for name in body.get("alternativeNames") or ())
+    return ServicePrincipal(
+        object_id=str(body["id"]),
+        app_id=str(body.get("appId") or ""),
+        name=str(body.get("displayName") or ""),
+        enabled=body.get("accountEnabled") is not False,
+        kind=str(body.get("servicePrincipalType") or ""),
+        resource_id=next((name for name in others if name.startswith("/subscriptions/")), ""),
+    )
+
+
+def _listed(first: Request) -> Flow[list[Any]]:
+    """All items of a Graph list, which calls its next link by another name than ARM."""
+    items: list[Any] = []
+    request: Request | None = first
+    while request:
+        body = expect((yield request), 200).json()
+        items += body.get("value") or []
+        link = body.get("@odata.nextLink")
+        request = Request("GET", str(link), scope=first.scope) if link else None
+    return items
 
 
 def _request(

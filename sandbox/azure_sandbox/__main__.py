@@ -13,6 +13,7 @@ from pathlib import Path
 import uvloop
 
 from azure_sandbox.kernel import seed
+from azure_sandbox.kernel.clouds import CLOUDS
 from azure_sandbox.server import running
 
 
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run the sandbox until interrupted (loopback only)")
     serve.add_argument("--data", type=Path, default=Path(".sandbox"), help="directory of all state")
     serve.add_argument("--seed", type=Path, required=True, help="YAML file that says what exists")
+    serve.add_argument("--cloud", choices=sorted(CLOUDS), help="which Azure; the seed says it otherwise")
     serve.add_argument("--proxy-port", type=int, default=8899, help="CONNECT proxy; 0 picks one")
     serve.add_argument("--metadata-port", type=int, default=8444, help="instance metadata; 0 picks one")
     serve.add_argument(
@@ -46,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    uvloop.run(_serve_until_interrupted(options, seed.load(options.seed)))
+    document = seed.load(options.seed)
+    if options.cloud:
+        document["cloud"] = options.cloud
+    uvloop.run(_serve_until_interrupted(options, document))
     return 0
 
 

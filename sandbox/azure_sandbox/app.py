@@ -50,13 +50,19 @@ SERVICES: tuple[Callable[[Cloud], Service], ...] = (
 
 
 def create_cloud(data: Path, document: seed.Seed, clock: Clock | None = None) -> Cloud:
-    """A cloud with the seed's tenant, subscription and region; its services are not there yet."""
+    """A cloud with the seed's tenant, subscription and region; its services are not there yet.
+
+    :raises azure_sandbox.kernel.seed.InvalidSeed: where it is none of the three clouds
+    """
+    azure = seed.azure(document)
     return Cloud(
         data,
         seed.tenant_id(document),
         seed.subscription_id(document),
-        str(document.get("location") or "eastus"),
+        str(document.get("location") or azure.location),
         clock or SystemClock(),
+        azure,
+        network=seed.network(document),
     )
 
 
@@ -71,12 +77,12 @@ def create_services(cloud: Cloud, document: seed.Seed) -> list[Service]:
     return services
 
 
-def create_router(services: list[Service]) -> Router:
-    return Router([operation for service in services for operation in service.operations])
+def create_router(cloud: Cloud, services: list[Service]) -> Router:
+    return Router([operation for service in services for operation in service.operations], cloud.azure)
 
 
 def create_app(cloud: Cloud, services: list[Service], requests: RequestLog) -> ASGIApp:
-    router = create_router(services)
+    router = create_router(cloud, services)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -147,6 +153,8 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
         raise AzureError(404, "ResourceNotFound", f"No operation answers {method} {call.path}.")
     operation, path_params = found
     call.params = {**host_params, **path_params}
+    if operation.needs_body is not None and operation.needs_body(call):
+        await call.body()
     need = operation.need(call)
     if need is not None and not surface.permits(call.cloud, call.caller, need):
         raise surface.denied(call.caller, need)

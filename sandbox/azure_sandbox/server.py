@@ -41,7 +41,7 @@ async def running(
     """
     cloud = create_cloud(data.resolve(), document, clock)
     services = create_services(cloud, document)
-    names = certificate_names(cloud.location)
+    names = certificate_names(cloud.azure, cloud.location)
     certificates = Certificates(cloud.data / "pki", names)
     requests = RequestLog(cloud.data / "requests.jsonl")
     app = create_app(cloud, services, requests)
@@ -54,7 +54,11 @@ async def running(
     )
     await gateway.start()
     cloud.metadata_url = f"http://127.0.0.1:{gateway.metadata_port}"
-    cloud.client_environment = client_environment(certificates, gateway.proxy_port, gateway.metadata_port)
+    cloud.job_port = gateway.job_port
+    cloud.client_environment, cloud.job_environment = (
+        client_environment(certificates, port, gateway.metadata_port)
+        for port in (gateway.proxy_port, gateway.job_port)
+    )
     try:
         for service in services:
             await service.start()
@@ -72,6 +76,8 @@ def _describe(cloud: Cloud) -> None:
     """Write ``env.sh`` and ``cloud.json``: what a person or a demo needs to know of this cloud."""
     write_shell(cloud.data / "env.sh", cloud.client_environment)
     description = {
+        "cloud": cloud.azure.name,
+        "authority": cloud.azure.authority,
         "tenant_id": cloud.tenant_id,
         "subscription_id": cloud.subscription_id,
         "location": cloud.location,

@@ -33,6 +33,7 @@ from azure_sandbox.kernel.leaks import find_leaks
 from azure_sandbox.kernel.ledger import Effect
 from azure_sandbox.kernel.operation import Router
 from azure_sandbox.kernel.ports import Directory, Timelines
+from azure_sandbox.rights import Rights
 from azure_sandbox.server import Running, running
 
 T = TypeVar("T")
@@ -48,20 +49,34 @@ OTHERWISE = {
 }
 
 
+@contextmanager
+def rights() -> Iterator[Rights]:
+    """RBAC alone, of no sandbox, until the block ends: for thousands of cases."""
+    alone = Rights.alone()
+    try:
+        yield alone
+    finally:
+        alone.close()
+
+
 class _Tokens:
     """What both kinds of sandbox can do for a seeded principal."""
 
     cloud: Cloud
 
-    def token(self, principal: str, resource: str = "https://management.azure.com") -> str:
-        """A token of a seeded principal, minted without a request."""
+    def rights(self) -> Rights:
+        """Roles, assignments, deny assignments and groups of the sandbox, by Python calls."""
+        return Rights(self.cloud.rbac)
+
+    def token(self, principal: str, resource: str | None = None) -> str:
+        """A token of a seeded principal, minted without a request; for ARM, or for another resource."""
         directory = self.cloud.port(Directory)
         object_id = directory.object_id_by_name(principal)
         if object_id is None:
             raise KeyError(f"the seed has no principal {principal!r}")
-        return directory.token(object_id, resource)[0]
+        return directory.token(object_id, resource or self.cloud.azure.management_audiences[0])[0]
 
-    def bearer(self, principal: str, resource: str = "https://management.azure.com") -> dict[str, str]:
+    def bearer(self, principal: str, resource: str | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(principal, resource)}"}
 
 
@@ -189,7 +204,7 @@ class InProcess(_Tokens):
         parts = urlsplit(url)
         if self.cloud.faults.rules and self.cloud.faults.strike_connection(parts.netloc):
             raise Unresolved(parts.netloc)
-        run = _on_a_loop if parts.netloc.endswith(".core.windows.net") else _at_once
+        run = _on_a_loop if parts.netloc.endswith(self.cloud.azure.storage) else _at_once
         return copy_context().run(run, self._answer(_scope(method.upper(), parts, headers or {}), body))
 
     def timeline(self, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,7 +277,7 @@ def in_process(data: Path, seed: dict[str, Any], clock: Clock | None = None) -> 
     services = create_services(cloud, seed)
     cloud.port(Timelines).live_otherwise(OTHERWISE)
     try:
-        yield InProcess(cloud, create_router(services))
+        yield InProcess(cloud, create_router(cloud, services))
     finally:
         cloud.store.close()
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 
 import re
 
+from azure_sandbox.kernel.clouds import Azure
 
-def certificate_names(location: str) -> list[str]:
-    """DNS names for the leaf certificate: a wildcard covers one label, so regions are spelled out."""
+
+def certificate_names(azure: Azure, location: str) -> list[str]:
+    """DNS names for the leaf certificate: a wildcard covers one label, so regions are spelled out.
+
+    They are those of one cloud: another cloud's are foreign here.
+    """
     return [
-        "login.microsoftonline.com",
-        "management.azure.com",
-        "graph.microsoft.com",
-        "ml.azure.com",
-        "*.vault.azure.net",
-        "*.blob.core.windows.net",
-        "*.dfs.core.windows.net",
-        "*.api.azureml.ms",
-        f"*.workspace.{location}.api.azureml.ms",
-        "*.oic.prod-aks.azure.com",
+        *azure.login,
+        azure.management,
+        azure.graph,
+        azure.ml,
+        f"*.{azure.vault}",
+        f"*.blob.{azure.storage}",
+        f"*.dfs.{azure.storage}",
+        f"*.{azure.region}",
+        f"*.workspace.{location}.{azure.region}",
+        f"*.{azure.clusters}",
     ]
 
 

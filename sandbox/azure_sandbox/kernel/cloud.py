@@ -9,11 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from starlette.requests import Request
+
 from azure_sandbox.kernel.agenda import Agenda
 from azure_sandbox.kernel.clock import Clock, CloudClock, SystemClock
+from azure_sandbox.kernel.clouds import PUBLIC_CLOUD, Azure
 from azure_sandbox.kernel.faults import Faults
 from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
+from azure_sandbox.kernel.network import Network, Origin
 from azure_sandbox.kernel.rbac import Authorizer
 from azure_sandbox.kernel.scenarios import Scenarios
 from azure_sandbox.kernel.store import Store
@@ -40,6 +44,7 @@ class Cloud:
     :param tenant_id: the one Entra tenant
     :param location: the region's short name, also the first label of its API hosts
     :param base_clock: what ``clock`` follows
+    :param azure: which of the three clouds this is: its names and audiences
     """
 
     data: Path
@@ -47,10 +52,16 @@ class Cloud:
     subscription_id: str
     location: str = "eastus"
     base_clock: Clock = field(default_factory=SystemClock)
+    azure: Azure = PUBLIC_CLOUD
     #: ``http://127.0.0.1:PORT`` of the plain port (IMDS, job MSI); set when the gateway listens.
     metadata_url: str = ""
     #: what a process needs in its environment to reach this cloud; set when the gateway listens.
     client_environment: dict[str, str] = field(default_factory=dict)
+    #: the same for the processes of jobs: they come through a proxy port of their own.
+    job_environment: dict[str, str] = field(default_factory=dict)
+    #: that port; 0 where nothing listens.
+    job_port: int = 0
+    network: Network = field(default_factory=Network)
 
     def __post_init__(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
@@ -64,9 +75,9 @@ class Cloud:
         self.lags = Lags(self.clock)
         self.rbac = Authorizer(self.store, self.ledger, self.lags)
         self.entra = Issuer(
-            f"https://login.microsoftonline.com/{self.tenant_id}/v2.0",
+            self.azure.v2_issuer(self.tenant_id),
             self.data / "keys" / "entra.pem",
-            aliases=(f"https://sts.windows.net/{self.tenant_id}/",),
+            aliases=(self.azure.v1_issuer(self.tenant_id),),
         )
         self._ports: dict[type, Any] = {}
 
@@ -77,6 +88,10 @@ class Cloud:
     def port(self, port: type[P]) -> P:
         """The service that offers this port; KeyError where none was started."""
         return cast("P", self._ports[port])
+
+    def origin(self, request: Request) -> Origin:
+        """Where a request comes from, as a firewall of Azure sees it."""
+        return self.network.origin(request, self.job_port)
 
     def subscription_scope(self) -> str:
         return f"/subscriptions/{self.subscription_id}"

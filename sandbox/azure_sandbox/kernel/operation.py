@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.clouds import PUBLIC_CLOUD, Azure
+from azure_sandbox.kernel.condition_attributes import NO_ATTRIBUTES, Attributes
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.fault_rules import Rule
 from azure_sandbox.kernel.tokens import InvalidToken
@@ -56,11 +58,14 @@ ANONYMOUS = Caller("anonymous")
 
 @dataclass(frozen=True)
 class Need:
-    """An action on a scope; ``data`` says which plane."""
+    """An action on a scope; ``data`` says which plane. ``attributes`` and ``sub_operation`` are what
+    conditions of role assignments ask for."""
 
     action: str
     scope: str
     data: bool = False
+    attributes: Attributes = field(default=NO_ATTRIBUTES, compare=False, repr=False)
+    sub_operation: str = ""
 
 
 @dataclass
@@ -77,6 +82,8 @@ class Call:
     fault: Rule | None = None
     #: headers that tell the caller what is left of its quota, also where it is refused
     quota: Mapping[str, str] = field(default_factory=dict)
+    #: the body, once it was read as a document
+    content: bytes | None = None
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -97,7 +104,20 @@ class Call:
         :raises AzureError: 400 InvalidRequestContent where it is not a JSON object, 413 where it is
             larger than Azure Resource Manager takes
         """
-        body = await self._body()
+        return self.parsed(await self.body())
+
+    async def body(self) -> bytes:
+        """The body of a document.
+
+        :raises AzureError: 413 where it is larger than Azure Resource Manager takes
+        """
+        if self.content is None:
+            self.content = await self._body()
+        return self.content
+
+    @staticmethod
+    def parsed(body: bytes) -> dict[str, Any]:
+        """A body as :meth:`json` has it."""
         try:
             content = json.loads(body or b"{}", parse_constant=_not_json, parse_float=_finite)
             if b"\\ud" in body.lower():
@@ -148,7 +168,12 @@ NeedOf = Callable[[Call], Need]
 def by_role(cloud: Cloud, caller: Caller, need: Need) -> bool:
     """RBAC: a role assignment at the scope or above it grants the need."""
     return caller.kind == "bearer" and cloud.rbac.allowed(
-        caller.object_id, need.action, need.scope, data=need.data
+        caller.object_id,
+        need.action,
+        need.scope,
+        data=need.data,
+        attributes=need.attributes,
+        sub_operation=need.sub_operation,
     )
 
 
@@ -156,7 +181,8 @@ def by_role(cloud: Cloud, caller: Caller, need: Need) -> bool:
 class Surface:
     """A family of hosts with one way to log in and one way to say no.
 
-    :param hosts: host names, ``{name}`` matches one label: ``{account}.dfs.core.windows.net``
+    :param hosts: host names, ``{name}`` matches one label, ``$name`` is the cloud's own name:
+        ``{account}.dfs.$storage``
     :param authenticate: the caller of a request, or AzureError 401
     :param render_error: an AzureError in this surface's wire format
     :param denied: the refusal that Azure words for a caller who lacks a need
@@ -176,13 +202,17 @@ class Surface:
 @dataclass(frozen=True)
 class Operation:
     """A route. Paths are matched without case, as Azure does; ``{name}`` is one segment and
-    ``{name:path}`` any number of them."""
+    ``{name:path}`` any number of them.
+
+    :param needs_body: whether what the caller must hold depends on the body, which is read first
+    """
 
     surface: Surface
     method: str
     path: str
     handler: Handler
     action: str | NeedOf
+    needs_body: Callable[[Call], bool] | None = None
 
     def need(self, call: Call) -> Need | None:
         """What the caller must hold; None where the operation is public or decides by itself."""
@@ -199,13 +229,13 @@ def component_of(request: Request) -> str:
 
 
 def bearer_for(
-    *audiences: str, unauthorized: Callable[[str], AzureError]
+    audiences: Callable[[Azure], Sequence[str]], unauthorized: Callable[[str], AzureError]
 ) -> Callable[[Cloud, Request], Caller]:
     """An authenticator for Entra tokens with one of the audiences (trailing slash ignored).
 
+    :param audiences: from the names of the cloud
     :param unauthorized: builds the surface's 401 from ``"missing"``, ``"audience"`` or what is wrong
     """
-    accepted = {audience.rstrip("/") for audience in audiences}
 
     def authenticate(cloud: Cloud, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -215,7 +245,7 @@ def bearer_for(
             claims = cloud.entra.verify(token, cloud.clock.time_of(component_of(request)))
         except InvalidToken as error:
             raise unauthorized(str(error)) from None
-        if str(claims.get("aud", "")).rstrip("/") not in accepted:
+        if str(claims.get("aud", "")).rstrip("/") not in audiences(cloud.azure):
             raise unauthorized("audience")
         app_id = claims.get("appid") or claims.get("azp") or ""
         return Caller("bearer", str(claims["oid"]), str(app_id), claims)
@@ -229,7 +259,8 @@ _Routes = dict[str, list[tuple[re.Pattern[str], Operation]]]
 class Router:
     """Finds the operation of a request: by host, then method, then path, first match wins."""
 
-    def __init__(self, operations: list[Operation]) -> None:
+    def __init__(self, operations: list[Operation], azure: Azure = PUBLIC_CLOUD) -> None:
+        self._azure = azure
         self._routes: dict[str, _Routes] = {}
         self._hosts: list[tuple[re.Pattern[str], Surface]] = []
         for operation in operations:
@@ -238,7 +269,7 @@ class Router:
     def _add(self, operation: Operation) -> None:
         surface = operation.surface
         if surface.name not in self._routes:
-            self._hosts += [(_host_regex(host), surface) for host in surface.hosts]
+            self._hosts += [(_host_regex(self._azure.expand(host)), surface) for host in surface.hosts]
             self._hosts.sort(key=lambda entry: not entry[1].prefix)
         methods = self._routes.setdefault(surface.name, {})
         methods.setdefault(operation.method, []).append((_path_regex(operation.path), operation))

@@ -7,13 +7,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.clouds import Azure
 from azure_sandbox.kernel.errors import AzureError, render_arm
-from azure_sandbox.kernel.operation import ANONYMOUS, Caller, Need, Surface, bearer_for
-
-#: Audiences that Azure Resource Manager accepts, with or without a trailing slash.
-MANAGEMENT_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
-
-_ALLOWED_AUDIENCES = ",".join(f"'{audience}/','{audience}'" for audience in reversed(MANAGEMENT_AUDIENCES))
+from azure_sandbox.kernel.operation import ANONYMOUS, Caller, Need, Surface, bearer_for, by_role
 
 #: What is wrong with the token -> ARM's code and text.
 _UNAUTHORIZED = {
@@ -25,7 +21,7 @@ _UNAUTHORIZED = {
     "audience": (
         "InvalidAuthenticationTokenAudience",
         "The access token has been obtained for wrong audience or resource. "
-        f"It should exactly match with one of the allowed audiences {_ALLOWED_AUDIENCES}.",
+        "It should exactly match with one of the allowed audiences {audiences}.",
     ),
     "issuer": (
         "InvalidAuthenticationTokenTenant",
@@ -38,17 +34,24 @@ _INVALID = ("InvalidAuthenticationToken", "The access token is invalid.")
 
 def _unauthorized(cloud: Cloud, why: str) -> AzureError:
     code, message = _UNAUTHORIZED.get(why, _INVALID)
+    audiences = ",".join(f"'{name}/','{name}'" for name in reversed(cloud.azure.management_audiences))
+    message = message.replace("{audiences}", audiences)
     error = "invalid_request" if why == "missing" else "invalid_token"
+    authority = f"https://{cloud.azure.old_login}"
     challenge = (
-        f'Bearer authorization_uri="https://login.windows.net/{cloud.tenant_id}", '
+        f'Bearer authorization_uri="{authority}/{cloud.tenant_id}", '
         f'error="{error}", error_description="{message}"'
     )
     return AzureError(401, code, message, headers={"WWW-Authenticate": challenge})
 
 
+def _audiences(azure: Azure) -> tuple[str, ...]:
+    return azure.management_audiences
+
+
 def _admit_management(cloud: Cloud, request: Request) -> Caller:
     """A caller with a token for ARM who says which api-version they speak, as ARM insists."""
-    check = bearer_for(*MANAGEMENT_AUDIENCES, unauthorized=lambda why: _unauthorized(cloud, why))
+    check = bearer_for(_audiences, lambda why: _unauthorized(cloud, why))
     caller = check(cloud, request)
     if not request.query_params.get("api-version"):
         raise AzureError(
@@ -70,13 +73,40 @@ def authorization_failed(caller: Caller, need: Need) -> AzureError:
     )
 
 
+def permitted(cloud: Cloud, caller: Caller, need: Need) -> bool:
+    """By role; where only a deny assignment stands in the way, Azure names it.
+
+    :raises AzureError: 403 DenyAssignmentAuthorizationFailed
+    """
+    if by_role(cloud, caller, need):
+        return True
+    deny = cloud.rbac.denied_by(
+        caller.object_id,
+        need.action,
+        need.scope,
+        data=need.data,
+        attributes=need.attributes,
+        sub_operation=need.sub_operation,
+    )
+    if deny is None:
+        return False
+    raise AzureError(
+        403,
+        "DenyAssignmentAuthorizationFailed",
+        f"The client '{caller.app_id}' with object id '{caller.object_id}' has permission to perform action "
+        f"'{need.action}' on scope '{need.scope}'; however, the access is denied because of the deny "
+        f"assignment with name '{deny.name}' and Id '{deny.guid}' at scope '{deny.scope}'.",
+    )
+
+
 #: Azure Resource Manager: every provider's control plane.
 MANAGEMENT = Surface(
     "management",
-    ("management.azure.com",),
+    ("$management",),
     _admit_management,
     render_arm,
     authorization_failed,
+    permitted,
 )
 
 

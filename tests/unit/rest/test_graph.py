@@ -37,3 +37,52 @@ def test_a_password_is_removed_by_its_key(play) -> None:
     (request,) = play(graph.remove_password(CLOUD, APP, "k"), (204, b"")).requests
     assert request.url.endswith("/removePassword")
     assert request.json == {"keyId": "k"}
+
+
+PRINCIPAL = {
+    "id": "o",
+    "appId": APP,
+    "displayName": "run-train",
+    "accountEnabled": False,
+    "servicePrincipalType": "ManagedIdentity",
+    "alternativeNames": ["isExplicit=True", "/subscriptions/s/x/run-train"],
+}
+
+
+def test_a_service_principal_is_read_by_either_of_its_ids(play) -> None:
+    wanted = graph.ServicePrincipal(
+        "o", APP, "run-train", False, "ManagedIdentity", "/subscriptions/s/x/run-train"
+    )
+    by_app = play(graph.service_principal(CLOUD, APP), PRINCIPAL)
+    by_object = play(graph.service_principal_by_object(CLOUD, "o"), PRINCIPAL)
+    assert by_app.result == by_object.result == wanted
+    assert f"/v1.0/servicePrincipals(appId='{APP}')?" in by_app.requests[0].url
+    assert "/v1.0/servicePrincipals/o?" in by_object.requests[0].url
+
+
+def test_a_principal_that_the_tenant_does_not_have_is_none(play) -> None:
+    gone = (404, {"error": {"code": "Request_ResourceNotFound", "message": "no"}})
+    assert play(graph.service_principal(CLOUD, APP), gone).result is None
+
+
+def test_all_pages_of_federated_credentials_are_read(play) -> None:
+    first = {"name": "a", "issuer": "https://i", "subject": "s", "audiences": ["x"]}
+    flexible = {
+        "name": "b",
+        "issuer": "https://i",
+        "claimsMatchingExpression": {"value": "claims['sub'] eq 'x'"},
+    }
+    played = play(
+        graph.federated_credentials(CLOUD, APP),
+        {"value": [first], "@odata.nextLink": "https://graph.microsoft.com/next"},
+        {"value": [flexible]},
+    )
+    assert [each.subject for each in played.result] == ["s", ""]
+    assert played.result[1].expression == "claims['sub'] eq 'x'"
+    assert played.requests[1].url == "https://graph.microsoft.com/next"
+
+
+def test_groups_are_asked_for_with_the_nested_ones(play) -> None:
+    played = play(graph.groups_of(CLOUD, "o"), {"value": ["AA", "bb"]})
+    assert played.result == {"aa", "bb"}
+    assert played.requests[0].json == {"securityEnabledOnly": True}

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from azure_sandbox.kernel.clouds import CLOUDS, Azure
 from azure_sandbox.kernel.errors import AzureError, bad_request
 from azure_sandbox.kernel.operation import ANY_CALLER, PUBLIC, Call, Need, Operation
 from azure_sandbox.kernel.rbac import contains
@@ -49,64 +50,29 @@ def need(manager: ResourceManager, action: str, call: Call) -> Need:
 
 
 async def _endpoints(call: Call) -> Response:
-    return JSONResponse([_cloud(*row) for row in _CLOUDS])
+    """All clouds, as every cloud's own ARM lists them."""
+    return JSONResponse([_cloud(azure) for azure in CLOUDS.values()])
 
 
-_CLOUDS = [
-    (
-        "AzureCloud",
-        "https://portal.azure.com",
-        "https://login.microsoftonline.com",
-        "https://management.azure.com/",
-        "https://management.core.windows.net/",
-        "core.windows.net",
-        "vault.azure.net",
-        "https://graph.microsoft.com/",
-    ),
-    (
-        "AzureChinaCloud",
-        "https://portal.azure.cn",
-        "https://login.chinacloudapi.cn",
-        "https://management.chinacloudapi.cn",
-        "https://management.core.chinacloudapi.cn",
-        "core.chinacloudapi.cn",
-        "vault.azure.cn",
-        "https://microsoftgraph.chinacloudapi.cn",
-    ),
-    (
-        "AzureUSGovernment",
-        "https://portal.azure.us",
-        "https://login.microsoftonline.us",
-        "https://management.usgovcloudapi.net",
-        "https://management.core.usgovcloudapi.net",
-        "core.usgovcloudapi.net",
-        "vault.usgovcloudapi.net",
-        "https://graph.microsoft.us/",
-    ),
-]
-
-
-def _cloud(
-    name: str, portal: str, login: str, manager: str, classic: str, storage: str, vault: str, graph: str
-) -> dict[str, Any]:
+def _cloud(azure: Azure) -> dict[str, Any]:
     return {
-        "name": name,
-        "portal": portal,
+        "name": azure.title,
+        "portal": f"https://{azure.portal}",
         "authentication": {
-            "loginEndpoint": login,
-            "audiences": [classic, manager],
+            "loginEndpoint": azure.authority,
+            "audiences": [f"https://{azure.classic}", f"https://{azure.management}/"],
             "tenant": "common",
             "identityProvider": "AAD",
         },
-        "resourceManager": manager,
-        "microsoftGraphResourceId": graph,
-        "suffixes": {"storage": storage, "keyVaultDns": vault},
+        "resourceManager": f"https://{azure.management}/",
+        "microsoftGraphResourceId": f"{azure.graph_audience}/",
+        "suffixes": {"storage": azure.storage, "keyVaultDns": azure.vault},
     }
 
 
 async def _list_subscriptions(manager: ResourceManager, call: Call) -> Response:
     scope = call.cloud.subscription_scope()
-    held = (a for a in call.cloud.rbac.assignments() if a.principal_id == call.caller.object_id)
+    held = call.cloud.rbac.assignments_of(call.caller.object_id)
     visible = any(contains(scope, a.scope) or contains(a.scope, scope) for a in held)
     value = [_subscription(call)] if visible else []
     return JSONResponse({"value": value, "count": {"type": "Total", "value": len(value)}})

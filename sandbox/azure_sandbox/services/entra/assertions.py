@@ -90,8 +90,8 @@ def _check_certificate(cloud: Cloud, identity: Identity, assertion: Assertion) -
     if not _is_signed_by(certificate, assertion):
         raise errors.bad_signature("The key was found, but the signature is wrong.")
     _check_times(cloud, assertion)
-    realm = f"https://login.microsoftonline.com/{cloud.tenant_id}/"
-    if not any(audience.startswith(realm) for audience in assertion.audiences):
+    realms = tuple(f"https://{host}/{cloud.tenant_id}/" for host in cloud.azure.login)
+    if not any(audience.startswith(realms) for audience in assertion.audiences):
         raise errors.assertion_for_another()
 
 

@@ -119,7 +119,7 @@ class EntraDirectory:
         identity = self._principal(object_id)
         if identity is None or not identity.enabled:
             raise KeyError(object_id)
-        checked = resources.checked(resource, self._cloud.tenant_id)
+        checked = resources.checked(self._cloud.azure, resource, self._cloud.tenant_id)
         return self.sign(identity, checked, lifetime, "2")
 
     def sign(self, identity: Identity, resource: str, lifetime: float, proof: str) -> tuple[str, float]:

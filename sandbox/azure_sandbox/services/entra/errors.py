@@ -8,7 +8,8 @@ import uuid
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azure_sandbox.kernel.clock import Clock, utc
+from azure_sandbox.kernel.clock import utc
+from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
 
 _FEDERATION_HELP = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
@@ -43,6 +44,14 @@ def tenant_not_found(tenant: str) -> AzureError:
         f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing "
         "into the correct cloud. Check with your subscription administrator, this may happen if there are "
         "no active subscriptions for the tenant.",
+    )
+
+
+def unknown_instance() -> AzureError:
+    return aadsts(
+        50049,
+        "Unknown or invalid instance. Review the documentation at https://aka.ms/authority.",
+        "invalid_instance",
     )
 
 
@@ -175,10 +184,10 @@ def unknown_resource(resource: str, tenant: str) -> AzureError:
     )
 
 
-def render(clock: Clock, error: AzureError, request: Request) -> Response:
+def render(cloud: Cloud, error: AzureError, request: Request) -> Response:
     """The token endpoint's error object, with the trace that people send to support."""
     trace, correlation = str(uuid.uuid4()), _correlation(request)
-    timestamp = utc(clock.time()).strftime("%Y-%m-%d %H:%M:%SZ")
+    timestamp = utc(cloud.clock.time()).strftime("%Y-%m-%d %H:%M:%SZ")
     number = (error.body.get("error_codes") or [0])[0]
     content = {
         "error": error.code,
@@ -189,7 +198,7 @@ def render(clock: Clock, error: AzureError, request: Request) -> Response:
         "timestamp": timestamp,
         "trace_id": trace,
         "correlation_id": correlation,
-        "error_uri": f"https://login.microsoftonline.com/error?code={number}",
+        "error_uri": f"{cloud.azure.authority}/error?code={number}",
     }
     return JSONResponse(content, error.status, headers={"Cache-Control": "no-store", **error.headers})
 

@@ -7,24 +7,23 @@ import base64
 import binascii
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.clouds import CLOUDS
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.operation import ANONYMOUS, PUBLIC, Call, Caller, Handler, Need, Operation, Surface
 from azure_sandbox.services.entra import errors
 from azure_sandbox.services.entra.service import SHARED_TENANTS, Granted, TokenService
 
-_HOST = "login.microsoftonline.com"
-_ALIASES = (_HOST, "login.windows.net", "login.microsoft.com", "sts.windows.net")
 _NO_STORE = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
 
 
 def operations(cloud: Cloud, tokens: TokenService) -> list[Operation]:
-    surface = Surface("entra", (_HOST,), _nobody, partial(errors.render, cloud.clock), _no_rbac)
+    surface = Surface("entra", cloud.azure.login, _nobody, partial(errors.render, cloud), _no_rbac)
     handlers: dict[tuple[str, str], Handler] = {
         ("POST", "/{tenant}/oauth2/v2.0/token"): partial(_token, tokens, version=2),
         ("POST", "/{tenant}/oauth2/token"): partial(_token, tokens, version=1),
@@ -95,12 +94,12 @@ def _basic(header: str) -> dict[str, str]:
 
 
 async def _configuration(tokens: TokenService, call: Call, *, version: int) -> Response:
-    tenant = call.params["tenant"]
+    tenant, azure = call.params["tenant"], call.cloud.azure
     tokens.check_tenant(tenant)
-    base, path = f"https://{_HOST}/{tenant}", "/v2.0" if version == 2 else ""
+    base, path = f"https://{_asked(call)}/{tenant}", "/v2.0" if version == 2 else ""
     shared = tenant.lower() in SHARED_TENANTS
     named = "{tenantid}" if shared else call.cloud.tenant_id
-    issuer = f"https://{_HOST}/{named}/v2.0" if version == 2 else f"https://sts.windows.net/{named}/"
+    issuer = azure.v2_issuer(named) if version == 2 else azure.v1_issuer(named)
     return JSONResponse(
         {
             "token_endpoint": f"{base}/oauth2{path}/token",
@@ -120,11 +119,15 @@ async def _configuration(tokens: TokenService, call: Call, *, version: int) -> R
             "device_authorization_endpoint": f"{base}/oauth2{path}/devicecode",
             "end_session_endpoint": f"{base}/oauth2{path}/logout",
             "tenant_region_scope": "NA",
-            "cloud_instance_name": "microsoftonline.com",
-            "cloud_graph_host_name": "graph.windows.net",
-            "msgraph_host": "graph.microsoft.com",
+            "cloud_instance_name": azure.instance,
+            "msgraph_host": azure.graph,
         }
     )
+
+
+def _asked(call: Call) -> str:
+    """The login host that was asked: its document names itself, where a cloud has several."""
+    return call.headers.get("host", "").partition(":")[0].lower()
 
 
 async def _keys(tokens: TokenService, call: Call) -> Response:
@@ -137,13 +140,20 @@ async def _instance(call: Call) -> Response:
     endpoint = call.query.get("authorization_endpoint")
     if not endpoint:
         raise errors.missing_parameter("authorization_endpoint")
+    if urlsplit(endpoint).hostname not in {host for azure in CLOUDS.values() for host in azure.login}:
+        raise errors.unknown_instance()
     authority = endpoint.partition("/oauth2/")[0]
     return JSONResponse(
         {
             "tenant_discovery_endpoint": f"{authority}/v2.0/.well-known/openid-configuration",
             "api-version": call.query.get("api-version", "1.1"),
             "metadata": [
-                {"preferred_network": _HOST, "preferred_cache": "login.windows.net", "aliases": _ALIASES}
+                {
+                    "preferred_network": azure.issuer,
+                    "preferred_cache": azure.old_login,
+                    "aliases": list(azure.login),
+                }
+                for azure in CLOUDS.values()
             ],
         }
     )

@@ -103,7 +103,7 @@ def _federated(
         str(entry["name"]),
         _issuer(cloud, document, str(entry["issuer"]), where),
         subject,
-        (str(entry.get("audience") or "api://AzureADTokenExchange"),),
+        (str(entry.get("audience") or cloud.azure.exchange),),
     )
 
 

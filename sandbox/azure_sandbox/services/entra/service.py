@@ -63,7 +63,7 @@ class TokenService:
         identity = self._identity(client_id)
         proof = self._prove(identity, form)
         check = resources.of_scope if version == 2 else resources.checked
-        return self._issue(identity, check(named, self._cloud.tenant_id), proof)
+        return self._issue(identity, check(self._cloud.azure, named, self._cloud.tenant_id), proof)
 
     def _identity(self, client_id: str) -> Identity:
         identity = self._directory.identity(client_id)

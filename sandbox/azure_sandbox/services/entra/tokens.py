@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The claims of an access token for an application or managed identity.
 
-Microsoft's own resources take version 1 tokens (``iss`` sts.windows.net, ``appid``); only the token
+Microsoft's own resources take version 1 tokens (``iss`` of the STS, ``appid``); only the token
 exchange audience gets version 2, because its issuer must be the one that federated credentials name.
 Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.identity import Identity
-from azure_sandbox.services.entra.resources import EXCHANGE_AUDIENCE, GRAPH, same
+from azure_sandbox.services.entra.resources import same
 
 
 def access_claims(
@@ -32,10 +32,10 @@ def access_claims(
         "tid": cloud.tenant_id,
         "uti": secrets.token_urlsafe(16),
     }
-    if same(resource, EXCHANGE_AUDIENCE):
+    if same(resource, cloud.azure.exchange):
         versioned = {"iss": cloud.entra.url, "azp": identity.client_id, "azpacr": proof, "ver": "2.0"}
     else:
-        issuer = f"https://sts.windows.net/{cloud.tenant_id}/"
+        issuer = cloud.azure.v1_issuer(cloud.tenant_id)
         versioned = {
             "iss": issuer,
             "idp": issuer,
@@ -43,12 +43,12 @@ def access_claims(
             "appidacr": proof,
             "ver": "1.0",
         }
-    return {**common, **versioned, **_extra(identity, resource)}
+    return {**common, **versioned, **_extra(cloud, identity, resource)}
 
 
-def _extra(identity: Identity, resource: str) -> dict[str, Any]:
+def _extra(cloud: Cloud, identity: Identity, resource: str) -> dict[str, Any]:
     extra: dict[str, Any] = {}
-    if same(resource, GRAPH):
+    if same(resource, cloud.azure.graph_audience):
         extra["app_displayname"] = identity.name
         if identity.app_roles:
             extra["roles"] = list(identity.app_roles)

@@ -19,9 +19,6 @@ from azure_sandbox.kernel.operation import ANY_CALLER, Call, Caller, Need, Opera
 from azure_sandbox.services.graph import query, records
 from azure_sandbox.services.graph.service import Graph
 
-_HOST = "graph.microsoft.com"
-_BASE = f"https://{_HOST}/v1.0"
-
 _UNAUTHORIZED = {
     "missing": "Access token is empty.",
     "expired": "Lifetime validation failed, the token is expired.",
@@ -32,8 +29,8 @@ _Handler = Callable[[Graph, Call], Awaitable[Response]]
 
 
 def operations(cloud: Cloud, graph: Graph) -> list[Operation]:
-    authenticate = bearer_for("https://graph.microsoft.com", unauthorized=_unauthorized)
-    surface = Surface("graph", (_HOST,), authenticate, partial(_render, cloud.clock), _no_rbac)
+    authenticate = bearer_for(lambda azure: [azure.graph_audience], partial(_unauthorized, cloud))
+    surface = Surface("graph", ("$graph",), authenticate, partial(_render, cloud.clock), _no_rbac)
     # Graph's own permissions decide, not Azure RBAC: the service checks them on every path.
     return [
         Operation(surface, method, f"/v1.0{path}", partial(handler, graph), ANY_CALLER)
@@ -65,16 +62,14 @@ def _routes() -> list[tuple[str, str, _Handler]]:
     return routes
 
 
-def _unauthorized(why: str) -> AzureError:
+def _unauthorized(cloud: Cloud, why: str) -> AzureError:
+    login = f"{cloud.azure.authority}/common/oauth2/authorize"
     return AzureError(
         401,
         "InvalidAuthenticationToken",
         _UNAUTHORIZED.get(why, "Access token validation failure. Invalid signature or shape."),
-        headers={"WWW-Authenticate": f'Bearer realm="", authorization_uri="{_LOGIN}"'},
+        headers={"WWW-Authenticate": f'Bearer realm="", authorization_uri="{login}"'},
     )
-
-
-_LOGIN = "https://login.microsoftonline.com/common/oauth2/authorize"
 
 
 def _no_rbac(caller: Caller, need: Need) -> AzureError:
@@ -117,9 +112,7 @@ async def _patch_application(graph: Graph, call: Call) -> Response:
 async def _add_password(graph: Graph, call: Call) -> Response:
     password, text = graph.add_password(_application(graph.writable, call), await call.json())
     content = records.password(password, text)
-    return JSONResponse(
-        {"@odata.context": f"{_BASE}/$metadata#microsoft.graph.passwordCredential", **content}
-    )
+    return JSONResponse({"@odata.context": _context(call, "microsoft.graph.passwordCredential"), **content})
 
 
 async def _remove_password(graph: Graph, call: Call) -> Response:
@@ -139,7 +132,7 @@ async def _get_federated(graph: Graph, call: Call) -> Response:
 
 async def _add_federated(graph: Graph, call: Call) -> Response:
     credential = graph.add_federated(_application(graph.writable, call), await call.json())
-    content = {"@odata.context": _context(_FEDERATED), **records.federated(credential)}
+    content = {"@odata.context": _context(call, _FEDERATED), **records.federated(credential)}
     return JSONResponse(content, 201)
 
 
@@ -183,16 +176,19 @@ def _addressed(find: _Find, call: Call, by: str, *, applications: bool) -> Ident
 
 
 def _single(call: Call, collection: str, resource: dict[str, Any]) -> Response:
-    content = {"@odata.context": f"{_context(collection)}/$entity", **query.select(resource, call.query)}
+    content = {
+        "@odata.context": f"{_context(call, collection)}/$entity",
+        **query.select(resource, call.query),
+    }
     return JSONResponse(content)
 
 
 def _listed(call: Call, collection: str, resources: list[dict[str, Any]]) -> Response:
     found = query.matching(resources, call.query)
     chosen = [query.select(resource, call.query) for resource in found]
-    paged = query.page(chosen, call.query, f"https://{_HOST}{call.path}")
-    return JSONResponse({"@odata.context": _context(collection), **paged})
+    paged = query.page(chosen, call.query, f"{call.cloud.azure.graph_audience}{call.path}")
+    return JSONResponse({"@odata.context": _context(call, collection), **paged})
 
 
-def _context(collection: str) -> str:
-    return f"{_BASE}/$metadata#{collection}"
+def _context(call: Call, collection: str) -> str:
+    return f"{call.cloud.azure.graph_audience}/v1.0/$metadata#{collection}"

@@ -73,7 +73,7 @@ def _resource(vaults: KeyVault, call: Call, vault: Vault) -> dict[str, Any]:
             "enableSoftDelete": True,
             "softDeleteRetentionInDays": 90,
             "enableRbacAuthorization": True,
-            "vaultUri": f"https://{vault.name}.vault.azure.net/",
+            "vaultUri": f"https://{vault.name}.{call.cloud.azure.vault}/",
             "provisioningState": "Succeeded",
             "publicNetworkAccess": "Enabled",
         },

@@ -47,44 +47,44 @@ def _need(vaults: KeyVault, action: str, call: Call) -> Need:
 
 async def _set(vaults: KeyVault, call: Call) -> Response:
     secret, version = vaults.set(*_address(call), await call.json())
-    return JSONResponse(_bundle(secret, version, value=True))
+    return JSONResponse(_bundle(call, secret, version, value=True))
 
 
 async def _get(vaults: KeyVault, call: Call) -> Response:
     secret, version = vaults.get(*_address(call), call.params.get("version", ""))
-    return JSONResponse(_bundle(secret, version, value=True))
+    return JSONResponse(_bundle(call, secret, version, value=True))
 
 
 async def _update(vaults: KeyVault, call: Call) -> Response:
     secret, version = vaults.update(*_address(call), call.params.get("version", ""), await call.json())
-    return JSONResponse(_bundle(secret, version, value=False))
+    return JSONResponse(_bundle(call, secret, version, value=False))
 
 
 async def _list(vaults: KeyVault, call: Call) -> Response:
-    return _page(call, [_item(secret) for secret in vaults.listed(call.params["vault"])])
+    return _page(call, [_item(call, secret) for secret in vaults.listed(call.params["vault"])])
 
 
 async def _list_versions(vaults: KeyVault, call: Call) -> Response:
     secret, _ = vaults.find(*_address(call), "")
-    return _page(call, [_bundle(secret, version, value=False) for version in secret.versions])
+    return _page(call, [_bundle(call, secret, version, value=False) for version in secret.versions])
 
 
 async def _delete(vaults: KeyVault, call: Call) -> Response:
-    return JSONResponse(_deleted_bundle(vaults.delete(*_address(call))))
+    return JSONResponse(_deleted_bundle(call, vaults.delete(*_address(call))))
 
 
 async def _list_deleted(vaults: KeyVault, call: Call) -> Response:
     deleted = vaults.deleted(call.params["vault"])
-    return _page(call, [{**_item(secret), **_deletion(secret)} for secret in deleted])
+    return _page(call, [{**_item(call, secret), **_deletion(call, secret)} for secret in deleted])
 
 
 async def _get_deleted(vaults: KeyVault, call: Call) -> Response:
-    return JSONResponse(_deleted_bundle(vaults.find_deleted(*_address(call))))
+    return JSONResponse(_deleted_bundle(call, vaults.find_deleted(*_address(call))))
 
 
 async def _recover(vaults: KeyVault, call: Call) -> Response:
     secret = vaults.recover(*_address(call))
-    return JSONResponse(_bundle(secret, secret.latest, value=False))
+    return JSONResponse(_bundle(call, secret, secret.latest, value=False))
 
 
 async def _purge(vaults: KeyVault, call: Call) -> Response:
@@ -117,15 +117,15 @@ def _address(call: Call) -> tuple[str, str]:
     return call.params["vault"].lower(), call.params["name"]
 
 
-def _url(secret: Secret, collection: str = "secrets") -> str:
-    return f"https://{secret.vault}.vault.azure.net/{collection}/{secret.name}"
+def _url(call: Call, secret: Secret, collection: str = "secrets") -> str:
+    return f"https://{secret.vault}.{call.cloud.azure.vault}/{collection}/{secret.name}"
 
 
-def _bundle(secret: Secret, version: Version, *, value: bool) -> dict[str, Any]:
+def _bundle(call: Call, secret: Secret, version: Version, *, value: bool) -> dict[str, Any]:
     bundle: dict[str, Any] = {"value": version.value} if value else {}
     if version.content_type is not None:
         bundle["contentType"] = version.content_type
-    bundle["id"] = f"{_url(secret)}/{version.id}"
+    bundle["id"] = f"{_url(call, secret)}/{version.id}"
     bundle["attributes"] = _attributes(version)
     bundle["tags"] = version.tags
     return bundle
@@ -146,19 +146,19 @@ def _attributes(version: Version) -> dict[str, Any]:
     }
 
 
-def _item(secret: Secret) -> dict[str, Any]:
+def _item(call: Call, secret: Secret) -> dict[str, Any]:
     """In a list of secrets each stands for its latest version, without value and version."""
-    return {**_bundle(secret, secret.latest, value=False), "id": _url(secret)}
+    return {**_bundle(call, secret, secret.latest, value=False), "id": _url(call, secret)}
 
 
-def _deleted_bundle(secret: Secret) -> dict[str, Any]:
-    return {**_bundle(secret, secret.latest, value=False), **_deletion(secret)}
+def _deleted_bundle(call: Call, secret: Secret) -> dict[str, Any]:
+    return {**_bundle(call, secret, secret.latest, value=False), **_deletion(call, secret)}
 
 
-def _deletion(secret: Secret) -> dict[str, Any]:
+def _deletion(call: Call, secret: Secret) -> dict[str, Any]:
     deleted = secret.deleted or 0.0
     return {
-        "recoveryId": _url(secret, "deletedsecrets"),
+        "recoveryId": _url(call, secret, "deletedsecrets"),
         "deletedDate": int(deleted),
         "scheduledPurgeDate": int(deleted + hours(24 * _RECOVERABLE_DAYS)),
     }
@@ -172,7 +172,7 @@ def _page(call: Call, items: list[dict[str, Any]]) -> Response:
     following = None
     if start + size < len(items):
         query = urlencode({**call.query, "$skiptoken": start + size})
-        following = f"https://{call.params['vault']}.vault.azure.net{call.path}?{query}"
+        following = f"https://{call.params['vault']}.{call.cloud.azure.vault}{call.path}?{query}"
     return JSONResponse({"value": items[start : start + size], "nextLink": following})
 
 

@@ -138,7 +138,7 @@ class KeyVault:
             self._record(secret, effect, before, after)
 
     def _record(self, secret: Secret, effect: str, before: Version | None, after: Version | None) -> None:
-        subject = f"https://{secret.vault}.vault.azure.net/secrets/{secret.name}"
+        subject = f"https://{secret.vault}.{self._cloud.azure.vault}/secrets/{secret.name}"
         self._cloud.ledger.record("secret", effect, subject, before=_in_short(before), after=_in_short(after))
 
 

@@ -11,12 +11,10 @@ from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, render_arm
 from azure_sandbox.kernel.operation import Caller, Need, Surface, bearer_for
 
-_AUDIENCE = "https://vault.azure.net"
-
 _UNAUTHORIZED = {
     "missing": "AKV10000: Request is missing a Bearer or PoP token.",
     "expired": "AKV10022: Invalid token: the token is expired.",
-    "audience": f"AKV10022: Invalid audience. Expected {_AUDIENCE}.",
+    "audience": "AKV10022: Invalid audience. Expected {audience}.",
     "issuer": "AKV10032: Invalid issuer.",
 }
 
@@ -24,15 +22,14 @@ _UNAUTHORIZED = {
 def _admit(cloud: Cloud, request: Request) -> Caller:
     """A caller with a token for Key Vault who says which api-version they speak."""
 
+    audience = cloud.azure.vault_audience
+
     def unauthorized(why: str) -> AzureError:
-        challenge = (
-            f'Bearer authorization="https://login.microsoftonline.com/{cloud.tenant_id}", '
-            f'resource="{_AUDIENCE}"'
-        )
-        message = _UNAUTHORIZED.get(why, "AKV10015: The token is invalid.")
+        challenge = f'Bearer authorization="{cloud.azure.authority}/{cloud.tenant_id}", resource="{audience}"'
+        message = _UNAUTHORIZED.get(why, "AKV10015: The token is invalid.").replace("{audience}", audience)
         return AzureError(401, "Unauthorized", message, headers={"WWW-Authenticate": challenge})
 
-    caller = bearer_for(_AUDIENCE, unauthorized=unauthorized)(cloud, request)
+    caller = bearer_for(lambda azure: [azure.vault_audience], unauthorized)(cloud, request)
     if not request.query_params.get("api-version"):
         raise AzureError(400, "BadParameter", "api-version must be specified")
     return caller
@@ -57,4 +54,4 @@ def _denied(location: str, caller: Caller, need: Need) -> AzureError:
 
 def surface(cloud: Cloud) -> Surface:
     denied = partial(_denied, cloud.location)
-    return Surface("keyvault", ("{vault}.vault.azure.net",), _admit, render_arm, denied)
+    return Surface("keyvault", ("{vault}.$vault",), _admit, render_arm, denied)

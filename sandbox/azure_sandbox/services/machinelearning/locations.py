@@ -13,10 +13,8 @@ _DATASTORE = re.compile(
     r"workspaces/(?P<workspace>[^/]+)/)?datastores/(?P<store>[^/]+)(?:/paths)?(?:/(?P<path>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
-_ABFS = re.compile(
-    r"(?:abfss?|wasbs?)://([^@/]+)@([^./]+)\.(?:dfs|blob)\.core\.windows\.net(?:/(.*))?", re.DOTALL
-)
-_HTTPS = re.compile(r"https://([^./]+)\.(?:dfs|blob)\.core\.windows\.net/([^/?]+)(?:/([^?]*))?", re.DOTALL)
+_ABFS = re.compile(r"(?:abfss?|wasbs?)://([^@/]+)@([^./]+)\.(?:dfs|blob)\.([^/:]+)(?:/(.*))?", re.DOTALL)
+_HTTPS = re.compile(r"https://([^./]+)\.(?:dfs|blob)\.([^/:]+)/([^/?]+)(?:/([^?]*))?", re.DOTALL)
 _JOB_OUTPUT = re.compile(
     r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths)?(?:/(?P<path>.*))?"
 )
@@ -24,38 +22,38 @@ _JOB_OUTPUT = re.compile(
 
 @dataclass(frozen=True)
 class Location:
-    """A path in a container. ``credentials`` is what the named datastore stores: ``none`` or ``account_key``."""
+    """A path in a container. ``credentials`` is what the named datastore stores: ``none`` or ``account_key``;
+    ``suffix`` ends the names of the cloud's accounts."""
 
     account: str
     container: str
     path: str
+    suffix: str
     credentials: str = "none"
 
     @property
     def abfss(self) -> str:
-        return f"abfss://{self.container}@{self.account}.dfs.core.windows.net/{self.path}"
+        return f"abfss://{self.container}@{self.account}.dfs.{self.suffix}/{self.path}"
 
     @property
     def blob_url(self) -> str:
-        return f"https://{self.account}.blob.core.windows.net/{self.container}"
+        return f"https://{self.account}.blob.{self.suffix}/{self.container}"
 
 
-def locate(workspace: Workspace, uri: str) -> Location:
+def locate(workspace: Workspace, uri: str, suffix: str) -> Location:
     """The location behind an azureml://datastores, abfss://, wasbs:// or https:// URI.
 
     :raises JobFailure: where it is none of them, or the datastore does not exist
     """
     found = _DATASTORE.fullmatch(uri)
     if found:
-        return _in_datastore(workspace, found, uri)
+        return _in_datastore(workspace, found, uri, suffix)
     found = _ABFS.fullmatch(uri)
-    if found:
-        container, account, path = found.groups()
-        return _checked(Location(account, container, path or ""), uri)
+    if found and found[3] == suffix:
+        return _checked(Location(found[2], found[1], found[4] or "", suffix), uri)
     found = _HTTPS.fullmatch(uri)
-    if found:
-        account, container, path = found.groups()
-        return _checked(Location(account, container, path or ""), uri)
+    if found and found[2] == suffix:
+        return _checked(Location(found[1], found[3], found[4] or "", suffix), uri)
     raise JobFailure(
         f"The URI {uri} is not supported: azureml://datastores/NAME/paths/PATH, abfss:// and https:// of a "
         "storage account are.",
@@ -63,7 +61,7 @@ def locate(workspace: Workspace, uri: str) -> Location:
     )
 
 
-def _in_datastore(workspace: Workspace, found: re.Match[str], uri: str) -> Location:
+def _in_datastore(workspace: Workspace, found: re.Match[str], uri: str, suffix: str) -> Location:
     named = found["workspace"]
     store = workspace.datastore(found["store"])
     if store is None or (named and named.lower() != workspace.name.lower()):
@@ -71,7 +69,9 @@ def _in_datastore(workspace: Workspace, found: re.Match[str], uri: str) -> Locat
             f"Could not find datastore {found['store']} in workspace {named or workspace.name}.",
             inner="DatastoreNotFound",
         )
-    return _checked(Location(store.account, store.container, found["path"] or "", store.credentials), uri)
+    return _checked(
+        Location(store.account, store.container, found["path"] or "", suffix, store.credentials), uri
+    )
 
 
 def _checked(location: Location, uri: str) -> Location:

@@ -15,10 +15,9 @@ from starlette.responses import JSONResponse, Response
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.operation import Caller, Need, Surface, bearer_for, by_role
-from azure_sandbox.kernel.surfaces import MANAGEMENT_AUDIENCES, authorization_failed
+from azure_sandbox.kernel.surfaces import authorization_failed
 from azure_sandbox.services.machinelearning.records import Json, Run, Workspace
 
-ML_AUDIENCE = "https://ml.azure.com"
 RUN_TOKEN_LIFETIME = 7 * 86_400.0
 
 _MLFLOW_CODES = {
@@ -34,7 +33,7 @@ def run_token(cloud: Cloud, workspace: Workspace, run: Run) -> str:
     """AZUREML_RUN_TOKEN: seven days, and no Entra principal behind it."""
     now = cloud.clock.time()
     claims = {
-        "aud": ML_AUDIENCE,
+        "aud": cloud.azure.ml_audience,
         "oid": f"run:{run.name}",
         "tid": cloud.tenant_id,
         "iat": int(now),
@@ -66,7 +65,7 @@ def _unauthorized(why: str) -> AzureError:
     return AzureError(401, "UserError", text, headers={"WWW-Authenticate": "Bearer"})
 
 
-_entra = bearer_for(*MANAGEMENT_AUDIENCES, ML_AUDIENCE, unauthorized=_unauthorized)
+_entra = bearer_for(lambda azure: [*azure.management_audiences, azure.ml_audience], _unauthorized)
 
 
 def _authenticate(cloud: Cloud, request: Request) -> Caller:
@@ -106,7 +105,7 @@ def _permits(cloud: Cloud, caller: Caller, need: Need) -> bool:
 
 REGION = Surface(
     "azureml-region",
-    ("{region}.api.azureml.ms", "{workspace_guid}.workspace.{region}.api.azureml.ms"),
+    ("{region}.$region", "{workspace_guid}.workspace.{region}.$region"),
     _authenticate,
     _render,
     authorization_failed,

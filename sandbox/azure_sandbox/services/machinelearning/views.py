@@ -14,7 +14,7 @@ _RUN_TYPES = {"Command": "azureml.scriptrun", "Spark": "azureml.SparkRun", "Pipe
 
 
 def tracking_uri(cloud: Cloud, workspace: Workspace) -> str:
-    return f"azureml://{cloud.location}.api.azureml.ms/mlflow/v1.0{workspace.scope}"
+    return f"azureml://{cloud.location}.{cloud.azure.region}/mlflow/v1.0{workspace.scope}"
 
 
 def job_resource(cloud: Cloud, workspace: Workspace, run: Run) -> Json:
@@ -63,7 +63,7 @@ def _outputs(run: Run) -> Json:
 
 
 def _services(cloud: Cloud, workspace: Workspace, run: Run) -> Json:
-    studio = f"https://ml.azure.com/runs/{run.name}?wsid={workspace.scope}&tid={cloud.tenant_id}"
+    studio = f"{cloud.azure.ml_audience}/runs/{run.name}?wsid={workspace.scope}&tid={cloud.tenant_id}"
     entry = {"port": None, "status": None, "errorMessage": None, "properties": None}
     return {
         "Tracking": {**entry, "jobServiceType": "Tracking", "endpoint": tracking_uri(cloud, workspace)},

@@ -23,7 +23,7 @@ def _no_rbac(caller: Caller, need: Need) -> AzureError:
     return AzureError(403, "Forbidden", "No action of Azure RBAC guards this address.")
 
 
-SURFACE = Surface("oidc", ("{region}.oic.prod-aks.azure.com",), _nobody, render_arm, _no_rbac)
+SURFACE = Surface("oidc", ("{region}.$clusters",), _nobody, render_arm, _no_rbac)
 
 
 def operations(issuers: ClusterIssuers) -> list[Operation]:
@@ -59,7 +59,7 @@ async def _keys(issuers: ClusterIssuers, call: Call) -> Response:
 
 def _issuer(issuers: ClusterIssuers, call: Call) -> Issuer:
     region, tenant, guid = (call.params[name] for name in ("region", "tenant", "issuer"))
-    issuer = issuers.by_url(f"https://{region}.oic.prod-aks.azure.com/{tenant}/{guid}/")
+    issuer = issuers.by_url(f"https://{region}.{call.cloud.azure.clusters}/{tenant}/{guid}/")
     if issuer is None:
         raise not_found("NotFound", "No cluster publishes its keys here.")
     return issuer

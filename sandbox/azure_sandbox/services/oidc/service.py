@@ -34,7 +34,7 @@ class ClusterIssuers:
         self._issuers: dict[str, Issuer] = {}
 
     def url(self, name: str) -> str:
-        host = f"{self._cloud.location}.oic.prod-aks.azure.com"
+        host = f"{self._cloud.location}.{self._cloud.azure.clusters}"
         return f"https://{host}/{self._cloud.tenant_id}/{stable_guid('oidc-issuer', name)}/"
 
     def add(self, name: str) -> None:
@@ -67,7 +67,7 @@ class TokenProjector:
         for name in sorted(names):
             self._issuers.add(name)
         for entry in document.get("service_accounts") or ():
-            account = _account(entry, names)
+            account = _account(entry, names, self._cloud.azure.exchange)
             self._accounts.setdefault(account, 0.0)
         self.refresh()
 
@@ -128,7 +128,7 @@ class TokenProjector:
         )
 
 
-def _account(entry: dict[str, object], issuers: set[str]) -> ServiceAccount:
+def _account(entry: dict[str, object], issuers: set[str], audience: str) -> ServiceAccount:
     issuer = str(entry.get("issuer"))
     if issuer not in issuers:
         raise InvalidSeed(f"service_accounts: issuer {issuer!r} is not in oidc_issuers")
@@ -137,4 +137,4 @@ def _account(entry: dict[str, object], issuers: set[str]) -> ServiceAccount:
         # They become folder names: nothing but what Kubernetes allows.
         if not _NAME.fullmatch(part):
             raise InvalidSeed(f"service_accounts: {part!r} is no name for Kubernetes")
-    return ServiceAccount(issuer, namespace, name, str(entry.get("audience") or "api://AzureADTokenExchange"))
+    return ServiceAccount(issuer, namespace, name, str(entry.get("audience") or audience))

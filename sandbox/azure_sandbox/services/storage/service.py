@@ -26,10 +26,10 @@ def service(cloud: Cloud) -> Service:
     cloud.provide(LakePort, PlatformLake(cloud, lake))
     render, authenticate = Renderer(cloud.clock), authenticator(catalog)
     dfs_surface = Surface(
-        "dfs", ("{account}.dfs.core.windows.net",), authenticate, render.dfs, access.denied, access.permits
+        "dfs", ("{account}.dfs.$storage",), authenticate, render.dfs, access.denied, access.permits
     )
     blob_surface = Surface(
-        "blob", ("{account}.blob.core.windows.net",), authenticate, render.blob, access.denied, access.permits
+        "blob", ("{account}.blob.$storage",), authenticate, render.blob, access.denied, access.permits
     )
 
     def seed(document: Seed) -> None:

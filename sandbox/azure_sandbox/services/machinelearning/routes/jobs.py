@@ -43,7 +43,7 @@ class _Routes:
         link = None
         if token:
             query = urlencode({**call.query, "$skip": token}, quote_via=quote, safe="$,=-")
-            link = f"https://management.azure.com{workspace.scope}/jobs?{query}"
+            link = f"https://{call.cloud.azure.management}{workspace.scope}/jobs?{query}"
         return JSONResponse({"value": value, "nextLink": link})
 
     async def get(self, call: Call, workspace: Workspace) -> Response:
@@ -71,5 +71,5 @@ class _Routes:
 def _accepted(call: Call, operation: str) -> Response:
     path = _RESULTS.format(s=call.cloud.subscription_id, r=call.cloud.location, id=operation)
     version = call.query.get("api-version", "2024-10-01")
-    location = f"https://management.azure.com{path}?api-version={quote(version)}"
+    location = f"https://{call.cloud.azure.management}{path}?api-version={quote(version)}"
     return Response(status_code=202, headers={"Location": location, **_POLL})

@@ -20,6 +20,7 @@ from azure_sandbox.services.machinelearning.records import (
 from azure_sandbox.services.machinelearning.routes.binding import WORKSPACES, Binder
 from azure_sandbox.services.machinelearning.service import MachineLearning
 from azure_sandbox.services.machinelearning.surfaces import REGION
+from azure_sandbox.services.machinelearning.views import tracking_uri
 from azure_sandbox.services.machinelearning.workspaces import asset_not_found
 
 
@@ -85,7 +86,7 @@ class _Routes:
         section: Json = {
             "accountName": store.account,
             "containerName": store.container,
-            "endpoint": "core.windows.net",
+            "endpoint": self._cloud.azure.storage,
             "protocol": "https",
             "credential": None,
             "credentialType": "None",
@@ -114,9 +115,13 @@ class _Routes:
         return JSONResponse(self._compute(workspace, found))
 
     async def discovery(self, call: Call) -> Response:
-        host = f"https://{self._cloud.location}.api.azureml.ms"
+        host = self._host
         services = ("api", "history", "mlflow", "experimentation", "modelmanagement", "datastore", "studio")
         return JSONResponse({name: host for name in services})
+
+    @property
+    def _host(self) -> str:
+        return f"https://{self._cloud.location}.{self._cloud.azure.region}"
 
     def _workspace(self, workspace: Workspace) -> Json:
         lake = self._cloud.port(Lake)
@@ -129,8 +134,8 @@ class _Routes:
             "keyVault": vault if workspace.key_vault else None,
             "applicationInsights": None,
             "containerRegistry": None,
-            "discoveryUrl": f"https://{self._cloud.location}.api.azureml.ms/discovery",
-            "mlFlowTrackingUri": f"azureml://{self._cloud.location}.api.azureml.ms/mlflow/v1.0{workspace.scope}",
+            "discoveryUrl": f"{self._host}/discovery",
+            "mlFlowTrackingUri": tracking_uri(self._cloud, workspace),
             "systemDatastoresAuthMode": workspace.system_datastores_auth,
             "publicNetworkAccess": "Enabled",
             "provisioningState": "Succeeded",
@@ -178,7 +183,7 @@ class _Routes:
             "datastoreType": "AzureBlob",
             "accountName": store.account,
             "containerName": store.container,
-            "endpoint": "core.windows.net",
+            "endpoint": self._cloud.azure.storage,
             "protocol": "https",
             "serviceDataAccessAuthIdentity": "None",
             "subscriptionId": self._cloud.subscription_id,

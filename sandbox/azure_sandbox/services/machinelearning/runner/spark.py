@@ -110,7 +110,7 @@ class SparkLaunch:
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_DIRS": str(self._place.folder / "tmp"),
             # The same options as JAVA_TOOL_OPTIONS, which every JVM would print into the user's log.
-            "SPARK_SUBMIT_OPTS": self._place.cloud.client_environment["JAVA_TOOL_OPTIONS"],
+            "SPARK_SUBMIT_OPTS": self._place.cloud.job_environment["JAVA_TOOL_OPTIONS"],
             "JAVA_TOOL_OPTIONS": "",
         }
 
@@ -154,7 +154,7 @@ class SparkLaunch:
                 continue
             location = self._place.locate(uri)
             if location.credentials == "account_key":
-                host = f"{location.account}.dfs.core.windows.net"
+                host = f"{location.account}.dfs.{location.suffix}"
                 found[f"spark.hadoop.fs.azure.account.auth.type.{host}"] = "SharedKey"
                 found[f"spark.hadoop.fs.azure.account.key.{host}"] = lake.account_key(location.account)
         return found

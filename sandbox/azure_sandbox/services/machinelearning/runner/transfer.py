@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -12,11 +13,11 @@ from xml.etree import ElementTree
 import httpx
 
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.clouds import STORAGE_AUDIENCE
 from azure_sandbox.kernel.ports import Directory, Lake
 from azure_sandbox.services.machinelearning.locations import Location
 from azure_sandbox.services.machinelearning.records import JobFailure
 
-STORAGE_AUDIENCE = "https://storage.azure.com"
 _BLOCK = 8 << 20
 _VERSION = "2021-12-02"
 
@@ -38,7 +39,7 @@ class Transfer:
     def __init__(self, cloud: Cloud, principal: str) -> None:
         self._cloud = cloud
         self._principal = principal
-        environment = cloud.client_environment
+        environment = cloud.job_environment
         self._http = httpx.AsyncClient(
             proxy=environment["HTTPS_PROXY"],
             verify=ssl.create_default_context(cafile=environment["SSL_CERT_FILE"]),
@@ -175,7 +176,7 @@ def _is_folder(blob: ElementTree.Element) -> bool:
 
 
 def _at(location: Location, path: str) -> Location:
-    return Location(location.account, location.container, path, location.credentials)
+    return replace(location, path=path)
 
 
 def _with_query(url: str, query: str) -> str:

@@ -30,7 +30,7 @@ def variables(
     token = run_token(place.cloud, place.workspace, place.run)
     return {
         **machine,
-        **place.cloud.client_environment,
+        **place.cloud.job_environment,
         "PATH": f"{environment.bin}{os.pathsep}{machine.get('PATH', '')}",
         "VIRTUAL_ENV": str(environment.folder),
         "HOME": str(place.folder / "home"),
@@ -55,7 +55,7 @@ def _identity(place: Workplace, msi_secret: str) -> dict[str, str]:
 
 def _run(place: Workplace, token: str) -> dict[str, str]:
     run, workspace, cloud = place.run, place.workspace, place.cloud
-    host = f"https://{cloud.location}.api.azureml.ms"
+    host = f"https://{cloud.location}.{cloud.azure.region}"
     return {
         "AZUREML_RUN_ID": run.name,
         "AZUREML_ROOT_RUN_ID": run.root or run.name,

@@ -86,7 +86,7 @@ class Workplace:
 
     def locate(self, uri: str) -> Location:
         """:raises JobFailure: where the URI points nowhere"""
-        return locate(self.workspace, uri)
+        return locate(self.workspace, uri, self.cloud.azure.storage)
 
     def environment_asset(self) -> tuple[str, Json]:
         """Name and properties of the environment that the job names; an empty one for none.
