@@ -12,9 +12,9 @@ INTEGRATION = "Azure Machine Learning"
 HOOK = f"{PACKAGE}.hooks.azureml.AzureMLHook"
 MODULES = {
     "hooks": ("azureml", "keyvault", "lake"),
-    "operators": ("job", "model", "reaper", "rotation"),
+    "operators": ("grant", "job", "model", "reaper", "rotation"),
     "sensors": ("asset", "compute", "job"),
-    "triggers": ("asset", "child", "compute", "job", "moment"),
+    "triggers": ("asset", "child", "compute", "job", "moment", "probe"),
 }
 
 
@@ -113,6 +113,18 @@ OPTIONS: dict[str, dict[str, str]] = {
         "description": "File that 'airflow-azureml access check --json --out FILE' writes, and that the page "
         "Azure ML access shows. Airflow's API server has to be able to read it.",
         "example": "/var/lib/airflow/azureml-access.json",
+    },
+    "broker_conn_id": {
+        "description": "Connection of the broker: the identity that grants roles for the time of a run "
+        "(AzureMLGrantAccessOperator, access='grant'), and that sees who holds which (access='verify'). "
+        "Empty: nobody grants, and verify sees what the submitter itself may see.",
+        "example": "azureml_broker",
+    },
+    "lease_container": {
+        "description": "Container, in the storage account of the broker's account_url, that holds who "
+        "needs which grant just now. It must exist.",
+        "example": "airflow-leases",
+        "default": "airflow-leases",
     },
 }
 """Section `[azureml]` of airflow.cfg."""

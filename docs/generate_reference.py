@@ -22,6 +22,7 @@ HERE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate_reference.py; do not edit. -->\n\n"
 OPERATORS = {
     "operators.job": "AzureMLRunJobOperator",
+    "operators.grant": "AzureMLGrantAccessOperator AzureMLRevokeAccessOperator AzureMLGrantReaperOperator",
     "operators.model": "AzureMLRegisterModelOperator",
     "operators.reaper": "AzureMLReaperOperator",
     "operators.rotation": "AzureMLRotateSecretOperator",

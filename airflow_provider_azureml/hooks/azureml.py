@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -117,6 +117,12 @@ class AzureMLHook(BaseHook):
         if settings not in self._recorders:
             self._recorders[settings] = recorder_for(settings, self.task_instance, self._tell)
         return self._recorders[settings]
+
+    def note(self, action: str, resource: str, detail: Mapping[str, str]) -> None:
+        """Write into the audit log what no request says."""
+        recorder = self.recorder(self.settings)
+        if recorder:
+            recorder.note(action, resource, detail, self.correlation_id)
 
     def _tell(self, level: int, text: str) -> None:
         self.log.log(level, "%s", text)
