@@ -14,6 +14,15 @@ _IDENTITY_BASED = (
 
 ROWS: tuple[Row, ...] = (
     Row(
+        28,
+        r"Permission denied on storage mount",
+        "data",
+        "The identity that mounts (not always the one that submits) may not read an input, or the storage "
+        "account refuses the way in which it asks. " + NEW_GRANT,
+        "who mounts; its roles, their conditions, the ACL; firewall and key mode of the account",
+        _READ,
+    ),
+    Row(
         19,
         r"KeyBasedAuthenticationNotPermitted|Key based authentication is not permitted",
         "data",
@@ -93,7 +102,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         28,
         r"ScriptExecution\.StreamAccess\.Authentication|[Pp]ermission denied when access stream"
-        r"|(?:Stream|Destination|DataAccess)Error\(PermissionDenied|Permission denied on storage mount",
+        r"|(?:Stream|Destination|DataAccess)Error\(PermissionDenied",
         "data",
         "The run identity may not read an input. " + NEW_GRANT,
         "who mounts; its roles, their conditions, the ACL; firewall and key mode of the account",

@@ -15,10 +15,10 @@ _ROLE_OF = "--role '{role}' --scope {scope}"
 _AT_ARM: tuple[Row, ...] = (
     Row(
         37,
-        r"managed identity '(?P<app>[^']+)' is not assigned to workspace (?P<workspace>[\w-]+)",
+        r"managed identity '(?P<app>[^']+)' is not assigned to (?P<where>(?:workspace|compute) [\w-]+)",
         "ARM",
-        "The job is to run as managed identity {app}, which is not attached to workspace {workspace}.",
-        "the workspace's identities",
+        "The job is to run as managed identity {app}, which is not attached to {where}.",
+        "the identities of workspace and compute",
         "az rest --method patch --url <workspace url> --body <the workspace's identities and the new one>",
     ),
     Row(

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from airflow_provider_azureml.access.place import Place
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown, unused
+from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.rest import resource
 
 _NETWORK_ROWS = (21, 23)
@@ -38,6 +39,8 @@ def accounts(case: Case) -> Iterator[Finding]:
 def _settings(case: Case, name: str, place: Place, account: Any) -> Finding:
     told = account.get("properties") or {}
     rules = told.get("networkAcls") or {}
+    if "FirewallSettingsResolutionFailure" in case.error:
+        return _unreadable(case, name, account)
     if place.secret and told.get("allowSharedKeyAccess") is False:
         message = f"{name} refuses keys, and the datastore of {place.uri} stores {place.secret}"
         return missing("account", 8, message, _without_key(case, place))
@@ -52,6 +55,16 @@ def _settings(case: Case, name: str, place: Place, account: Any) -> Finding:
     keys = "no keys" if told.get("allowSharedKeyAccess") is False else "keys too"
     kind = "hierarchical" if told.get("isHnsEnabled") else "flat"
     return present("account", 8, f"{name}: {kind}, open to all networks, takes {keys}")
+
+
+def _unreadable(case: Case, name: str, account: Any) -> Finding:
+    """The workspace itself looks at the account's firewall first, and may not."""
+    read = case.examination.see(resource.get(case.settings.cloud, case.examination.hook.workspace.path))
+    who = str(((read.value or {}).get("identity") or {}).get("principalId") or "")
+    message = (
+        f"the workspace's own identity (object id {who or 'not known'}) may not read the settings of {name}"
+    )
+    return missing("account", 8, message, grant_command(who, "Reader", account["id"]) if who else "")
 
 
 def _firewalled(case: Case, name: str, account: Any, rules: Any) -> Finding:

@@ -140,6 +140,7 @@ class Case:
         vault = told.credential_vault_url or told.vault_url
         known = {
             "client id": self.client_id,
+            "object id": self.object_id,
             "vault": vault.removeprefix("https://").split(".")[0],
             "secret": told.credential_name,
             "subscription": told.subscription_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from airflow_provider_azureml.access import acl
 from airflow_provider_azureml.access.evaluate import Decision
@@ -33,7 +34,19 @@ def places(case: Case) -> Iterator[Finding]:
             who = runner.principal.object_id if runner and runner.principal else case.object_id
             name = described(runner.principal) if runner and runner.principal else f"object id {who}"
             yield _judged(case, f"{what} ({place.uri})", access, place, who, name)
+    yield from _unnamed(case)
     yield from _upload(case)
+
+
+def _unnamed(case: Case) -> Iterator[Finding]:
+    """A datastore that the workspace does not have, and the name that comes nearest."""
+    refusal = case.refusal
+    if refusal is None or refusal.number != 38 or not refusal.told:
+        return
+    wanted, known = refusal.told["store"], sorted(case.facts.datastores or ())
+    close = get_close_matches(wanted, known, n=1)
+    mend = f"Name datastore '{close[0]}' in the job's definition." if close else refusal.mend
+    yield missing("data", 7, f"no datastore '{wanted}'; there are: {', '.join(known)}", mend)
 
 
 def _judged(case: Case, what: str, access: str, place: Place, who: str, name: str) -> Finding:

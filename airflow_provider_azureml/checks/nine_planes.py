@@ -11,13 +11,14 @@ from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding
 
 EXPLAINED_BY: dict[int, tuple[int, ...]] = {
-    **dict.fromkeys((1, 2, 5, 6, 7, 10, 12, 13, 14), (1, 4)),
+    **dict.fromkeys((1, 2, 5, 6, 7, 12, 13, 14), (1, 4)),
     **dict.fromkeys((3, 8), (3, 4)),
     4: (2, 4),
-    **dict.fromkeys((9, 11, 15, 37), (6,)),
+    **dict.fromkeys((9, 10, 11, 15, 37), (6, 4)),
     **dict.fromkeys((16, 17, 18), (5, 6)),
     **dict.fromkeys((19, 21, 23, 25), (8, 7)),
     **dict.fromkeys((20, 24, 26, 27, 28, 30), (7, 8)),
+    38: (7,),
     **dict.fromkeys((31, 32, 33, 34, 36), (9,)),
 }
 """By the number of a cause: the planes in which it shows, the most telling first."""

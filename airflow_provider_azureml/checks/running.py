@@ -3,23 +3,20 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from airflow_provider_azureml.access.evaluate import Need
-from airflow_provider_azureml.access.facts import Principal
+from airflow_provider_azureml.access.facts import Compute, Principal
+from airflow_provider_azureml.access.needs import needs_of_data
+from airflow_provider_azureml.access.place import Place
 from airflow_provider_azureml.access.roles import ASSIGN
 from airflow_provider_azureml.access.run_identity import Runner
+from airflow_provider_azureml.checks import attach
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown, unused
 from airflow_provider_azureml.checks.workspace import grant_command
-from airflow_provider_azureml.rest import graph, resource
-
-_NOT_ATTACHED = re.compile(
-    r"managed identity '(?P<named>[^']+)' is not assigned to (?P<where>workspace|compute)"
-)
+from airflow_provider_azureml.rest import graph
 
 
 def run_identity(case: Case) -> Iterator[Finding]:
@@ -31,20 +28,24 @@ def run_identity(case: Case) -> Iterator[Finding]:
         yield refused
     elif not case.steps:
         yield unused("run identity", 6, "no job was named")
-    seen: set[str] = set()
+    seen: set[object] = set()
     for step, runner in case.steps:
         key = runner.principal.object_id if runner.principal else runner.doubt
         if key not in seen:
             seen.add(key)
-            yield _known(case, step.name, runner)
+            yield _known(case, step.name, step.body, runner)
 
 
-def _known(case: Case, step: str, runner: Runner) -> Finding:
+def _known(case: Case, step: str, body: Mapping[str, Any], runner: Runner) -> Finding:
     where = f"step {step}: " if step else ""
-    who = runner.principal
+    who, compute = runner.principal, _compute_of(case, body)
+    if case.refusal and case.refusal.number == 10 and compute and len(compute.identities) > 1:
+        return attach.alone(case, compute)
+    if who is None and compute and not compute.identities:
+        return attach.to_compute(case, compute.name, _able(case))
     if who is None:
         if runner.named and "not attached" in runner.doubt:
-            return _detached(case, runner.named)
+            return attach.to_workspace(case, runner.named, _resource_of(case, runner.named))
         return unknown("run identity", 6, where + runner.doubt)
     if case.examination.has_reader:
         read = case.examination.see(graph.service_principal_by_object(case.settings.cloud, who.object_id))
@@ -62,6 +63,26 @@ def _known(case: Case, step: str, runner: Runner) -> Finding:
     return present("run identity", 6, f"{where}runs and mounts as {described(who)}{remark}")
 
 
+def _compute_of(case: Case, body: Mapping[str, Any]) -> Compute | None:
+    name = str(body.get("computeId") or "").rstrip("/").rpartition("/")[2]
+    return (case.facts.computes or {}).get(name)
+
+
+def _able(case: Case) -> str:
+    """ARM id of the one identity of the workspace that may read and write all that the job does."""
+    able = []
+    for who in case.facts.attached or ():
+        needs = [need for _, access, place, _ in case.accesses for need in needs_at(access, place)]
+        if all(case.judge(need, who.object_id).verdict == "ALLOWED" for need in needs):
+            able.append(who.resource_id)
+    return able[0] if len(able) == 1 else ""
+
+
+def needs_at(access: str, place: Place) -> list[Need]:
+    """What reading or writing below a place asks."""
+    return [wanted.need for wanted in needs_of_data("run", access, place, "")]
+
+
 def described(who: Principal) -> str:
     """A principal for a person."""
     name = f"{who.resource_id.rpartition('/')[2]}, " if who.resource_id else ""
@@ -74,9 +95,11 @@ def _refused(case: Case) -> Finding | None:
     refusal = case.refusal
     if refusal is None:
         return None
-    if refusal.number == 37:
-        match = _NOT_ATTACHED.search(case.error)
-        return _detached(case, match["named"]) if match else None
+    if refusal.number == 37 and refusal.told:
+        kind, _, name = refusal.told["where"].partition(" ")
+        if kind == "compute":
+            return attach.to_compute(case, name, _resource_of(case, refusal.told["app"]))
+        return attach.to_workspace(case, refusal.told["app"], _resource_of(case, refusal.told["app"]))
     if refusal.number != 15 or not refusal.told or not refusal.told.get("scope"):
         return None
     scope = refusal.told["scope"]
@@ -88,21 +111,7 @@ def _refused(case: Case) -> Finding | None:
     return missing("run identity", 6, message, mend)
 
 
-def _detached(case: Case, named: str) -> Finding:
-    """An identity that the job names is not the workspace's: attach it, with all the others."""
-    workspace = case.examination.hook.workspace
-    told = case.settings
-    wanted = case.examination.see(graph.service_principal(told.cloud, named))
-    read = case.examination.see(resource.get(told.cloud, workspace.path))
-    message = f"identity {named} is not attached to workspace {workspace.name}"
-    if read.value is None or wanted.value is None or not wanted.value.resource_id:
-        return missing("run identity", 6, message, "Attach it to the workspace, all others included.")
-    identity = read.value.get("identity") or {}
-    attached = {**(identity.get("userAssignedIdentities") or {}), wanted.value.resource_id: {}}
-    kind = str(identity.get("type") or "")
-    kinds = "SystemAssigned,UserAssigned" if "SystemAssigned" in kind else "UserAssigned"
-    body = {"identity": {"type": kinds, "userAssignedIdentities": {each: {} for each in attached}}}
-    mend = (
-        f"az rest --method patch --url {shlex.quote(workspace.url())} --body {shlex.quote(json.dumps(body))}"
-    )
-    return missing("run identity", 6, message, mend)
+def _resource_of(case: Case, client_id: str) -> str:
+    """ARM id of a managed identity; empty where the directory does not tell."""
+    found = case.examination.see(graph.service_principal(case.settings.cloud, client_id)).value
+    return found.resource_id if found else ""

@@ -105,4 +105,15 @@ def token(case: Case) -> Finding:
         )
     text = str(signed_in.error)
     found = diagnose(text, facts=case.blanks())
-    return missing("token", 4, text.splitlines()[0], found.mend if found else "")
+    mend = found.mend if found else ""
+    if found and found.number == 7 and case.examination.has_reader:
+        mend = _right_tenant(case) or mend
+    return missing("token", 4, text.splitlines()[0], mend)
+
+
+def _right_tenant(case: Case) -> str:
+    """The tenant in which the reader is at home, when that is another one."""
+    reader = case.examination.as_reader.value
+    if reader is None or reader.tenant_id == case.settings.tenant_id:
+        return ""
+    return f"Set tenant_id of connection '{case.settings.conn_id}' to {reader.tenant_id}."

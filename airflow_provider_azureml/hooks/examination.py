@@ -66,10 +66,12 @@ class Examination:
     @cached_property
     def signed_in(self) -> Read[Identity]:
         """Who the connection becomes, or why it does not."""
-        try:
-            return Read(self.hook.identity())
-        except AzureMLError as error:
-            return Read(None, error)
+        return _identity(self.hook)
+
+    @cached_property
+    def as_reader(self) -> Read[Identity]:
+        """Who the reader becomes."""
+        return _identity(self.reader)
 
     def own(self, flow: Flow[T]) -> Read[T]:
         """Read as the connection itself."""
@@ -89,5 +91,12 @@ class Examination:
 def _run(hook: AzureMLHook, flow: Flow[Any]) -> Read[Any]:
     try:
         return Read(hook.run(flow))
+    except AzureMLError as error:
+        return Read(None, error)
+
+
+def _identity(hook: AzureMLHook) -> Read[Identity]:
+    try:
+        return Read(hook.identity())
     except AzureMLError as error:
         return Read(None, error)
