@@ -23,9 +23,10 @@ _AT_ARM: tuple[Row, ...] = (
     ),
     Row(
         38,
-        r"Could not find datastore (?P<store>\w+) in workspace (?P<workspace>[\w-]+)",
+        r"(?:Could not find|its datastore was not found \(.*?) ?datastore '?(?P<store>\w+)'?"
+        r"(?: in workspace (?P<workspace>[\w-]+))?",
         "data",
-        "An input or output of the job names datastore {store}, which workspace {workspace} does not have.",
+        "An input or output of the job names datastore {store}, which the workspace does not have.",
         "the workspace's datastores",
         "Correct the name in the job's definition: az ml datastore list --workspace-name {workspace} "
         "--resource-group <group> --query '[].name'",

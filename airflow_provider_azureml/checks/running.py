@@ -69,13 +69,15 @@ def _compute_of(case: Case, body: Mapping[str, Any]) -> Compute | None:
 
 
 def _able(case: Case) -> str:
-    """ARM id of the one identity of the workspace that may read and write all that the job does."""
-    able = []
-    for who in case.facts.attached or ():
-        needs = [need for _, access, place, _ in case.accesses for need in needs_at(access, place)]
-        if all(case.judge(need, who.object_id).verdict == "ALLOWED" for need in needs):
-            able.append(who.resource_id)
-    return able[0] if len(able) == 1 else ""
+    """ARM id of the workspace's identity that may read and write all that the job does, and least else."""
+    needs = [need for _, access, place, _ in case.accesses for need in needs_at(access, place)]
+    able = [
+        (sum(len(entry.data_actions) for grant in grants for entry in grant.permissions), who.resource_id)
+        for who in case.facts.attached or ()
+        if all(case.judge(need, who.object_id).verdict == "ALLOWED" for need in needs)
+        and (grants := [each for need in needs[:1] for each in case.grants_seen(need.scope, who.object_id)])
+    ]
+    return min(able)[1] if able else ""
 
 
 def needs_at(access: str, place: Place) -> list[Need]:
@@ -85,9 +87,12 @@ def needs_at(access: str, place: Place) -> list[Need]:
 
 def described(who: Principal) -> str:
     """A principal for a person."""
-    name = f"{who.resource_id.rpartition('/')[2]}, " if who.resource_id else ""
-    client = f", client id {who.client_id}" if who.client_id else ""
-    return f"{name}object id {who.object_id}{client}"
+    parts = [
+        who.resource_id.rpartition("/")[2],
+        f"object id {who.object_id}" if who.object_id else "",
+        f"client id {who.client_id}" if who.client_id else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _refused(case: Case) -> Finding | None:
