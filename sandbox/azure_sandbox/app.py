@@ -62,6 +62,7 @@ def create_cloud(data: Path, document: seed.Seed, clock: Clock | None = None) ->
         str(document.get("location") or azure.location),
         clock or SystemClock(),
         azure,
+        network=seed.network(document),
     )
 
 

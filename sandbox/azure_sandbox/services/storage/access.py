@@ -7,13 +7,14 @@ account / service / user delegation SAS" of the Azure documentation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.operation import Caller, Need
+from azure_sandbox.services.storage import posix
 from azure_sandbox.services.storage.records import Account
 from azure_sandbox.services.storage.refusals import refuse
 
@@ -31,12 +32,14 @@ class Access:
     """An RBAC action relative to ``blobServices``, and what a SAS must say instead.
 
     :param letters: any one of these in ``sp`` will do; empty where no SAS will
+    :param posix: what the ACLs are asked where no role grants the action; empty where none can grant it
     """
 
     action: str
     letters: str
     level: str = OBJECT
     data: bool = True
+    posix: str = ""
 
     def need(self, account: Account, container: str) -> StorageNeed:
         scope = account.resource_id
@@ -47,26 +50,35 @@ class Access:
 
 @dataclass(frozen=True)
 class StorageNeed(Need):
-    """A need that a SAS may meet too."""
+    """A need that a SAS may meet too, and ACLs.
+
+    :param by_acl: whether the ACLs grant it to a principal
+    """
 
     letters: str = ""
     level: str = OBJECT
+    by_acl: Callable[[str], bool] | None = field(default=None, compare=False)
 
 
-READ = Access("containers/blobs/read", "r")
-STATUS = Access("containers/blobs/read", "re")
-LIST = Access("containers/blobs/read", "l", CONTAINER)
-WRITE = Access("containers/blobs/write", "w")
-CREATE = Access("containers/blobs/write", "cw")
+READ = Access("containers/blobs/read", "r", posix=posix.READ)
+STATUS = Access("containers/blobs/read", "re", posix=posix.STATUS)
+LIST = Access("containers/blobs/read", "l", CONTAINER, posix=posix.LIST)
+WRITE = Access("containers/blobs/write", "w", posix=posix.WRITE)
+OVERWRITE = Access("containers/blobs/write", "w", posix=posix.PUT)
+CREATE = Access("containers/blobs/write", "cw", posix=posix.PUT)
 #: What "add" alone may do: make what was not there, and append.
-ADD_NEW = Access("containers/blobs/add/action", "cw")
-APPEND = Access("containers/blobs/write", "aw")
-ADD = Access("containers/blobs/add/action", "aw")
-DELETE = Access("containers/blobs/delete", "d")
-MOVE = Access("containers/blobs/move/action", "m")
+ADD_NEW = Access("containers/blobs/add/action", "cw", posix=posix.PUT)
+APPEND = Access("containers/blobs/write", "aw", posix=posix.APPEND)
+ADD = Access("containers/blobs/add/action", "aw", posix=posix.APPEND)
+DELETE = Access("containers/blobs/delete", "d", posix=posix.DELETE)
+MOVE = Access("containers/blobs/move/action", "m", posix=posix.UNLINK)
+MOVE_TO = Access("containers/blobs/move/action", "m", posix=posix.LINK)
+WRITE_TO = Access("containers/blobs/write", "w", posix=posix.LINK)
+CHECK = Access("containers/blobs/read", "re", posix=posix.CHECK)
+CHECK_WRITE = Access("containers/blobs/write", "w", posix=posix.CHECK)
 TAGS_READ = Access("containers/blobs/tags/read", "t")
 TAGS_WRITE = Access("containers/blobs/tags/write", "t")
-OWN_PERMISSIONS = Access("containers/blobs/write", "p")
+OWN_PERMISSIONS = Access("containers/blobs/write", "p", posix=posix.SET_ACL)
 ANY_PERMISSIONS = Access("containers/blobs/runAsSuperUser/action", "p")
 CONTAINER_READ = Access("containers/read", "r", CONTAINER, data=False)
 CONTAINER_WRITE = Access("containers/write", "cw", CONTAINER, data=False)
@@ -77,9 +89,9 @@ DELEGATION_KEY = Access("generateUserDelegationKey/action", "", SERVICE, data=Fa
 
 
 def permits(cloud: Cloud, caller: Caller, need: Need) -> bool:
-    """A principal by its roles, the account's key always, a SAS by what it says."""
+    """A principal by its roles or else the ACLs, the account's key always, a SAS by what it says."""
     if caller.kind == "bearer":
-        return _has_role(cloud, caller.object_id, need)
+        return _has_role(cloud, caller.object_id, need) or _by_acl(caller.object_id, need)
     if caller.kind == "sas":
         return not _sas_lacks(caller.claims, need) and _delegator_may(cloud, caller.claims, need)
     return caller.kind == "key"
@@ -92,6 +104,15 @@ def denied(caller: Caller, need: Need) -> AzureError:
 
 def _has_role(cloud: Cloud, principal: str, need: Need) -> bool:
     return cloud.rbac.allowed(principal, need.action, need.scope, data=need.data)
+
+
+def groups_of(cloud: Cloud, object_id: str) -> frozenset[str]:
+    """The groups of a principal, direct or not."""
+    return frozenset()
+
+
+def _by_acl(principal: str, need: Need) -> bool:
+    return isinstance(need, StorageNeed) and need.by_acl is not None and need.by_acl(principal)
 
 
 def _delegator_may(cloud: Cloud, grant: Mapping[str, Any], need: Need) -> bool:

@@ -116,5 +116,5 @@ def _delegation_document(target: Target, fields: Mapping[str, str]) -> Element:
         "SignedVersion": "skv",
     }
     add_texts(root, {name: fields[short] for name, short in names.items()})
-    add_texts(root, {"Value": signatures.delegation_key(target.account.keys[0], fields)})
+    add_texts(root, {"Value": signatures.delegation_key(target.account.delegation_seal, fields)})
     return root

@@ -8,17 +8,19 @@ of path, whose need and handler depend on the verb that the request's query sele
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 from starlette.responses import Response
 
 from azure_sandbox.kernel.operation import Call, Need, Operation, Surface
-from azure_sandbox.services.storage import access
-from azure_sandbox.services.storage.access import Access
+from azure_sandbox.services.storage import access, posix
+from azure_sandbox.services.storage.access import Access, StorageNeed, groups_of
 from azure_sandbox.services.storage.authentication import account_of
 from azure_sandbox.services.storage.lake import Lake
 from azure_sandbox.services.storage.names import container_name, path_name
+from azure_sandbox.services.storage.posix import Permissions, Principal
 from azure_sandbox.services.storage.records import Account, Container
 from azure_sandbox.services.storage.refusals import bad_query, common_headers, refuse
 
@@ -68,8 +70,31 @@ class Target:
 
     def may(self, wanted: Access) -> bool:
         """For a second need, which depends on more than the request line."""
+        return access.permits(self.call.cloud, self.call.caller, self.need(wanted))
+
+    def need(self, wanted: Access) -> StorageNeed:
+        """What the caller must hold, or be granted by the ACLs of a hierarchical namespace."""
         need = wanted.need(self.account, self.container_name)
-        return access.permits(self.call.cloud, self.call.caller, need)
+        container = self.lake.catalog.container(self.account.name, self.container_name)
+        if container is None or not wanted.posix or not self.account.hns:
+            return need
+        return replace(need, by_acl=partial(self._by_acl, Permissions(self.lake, container), wanted.posix))
+
+    def _by_acl(self, permissions: Permissions, verb: str, object_id: str) -> bool:
+        who = Principal(object_id, groups_of(self.call.cloud, object_id))
+        if verb != posix.LIST:
+            return permissions.permit(who, verb, self.path, asked=self.query("fsAction"))
+        directory, below, recursive = self._listed()
+        asked = "recursive" if recursive else ""
+        return permissions.permit(who, verb, directory, below=below, asked=asked)
+
+    def _listed(self) -> tuple[str, str, bool]:
+        """The directory that a listing shows, the prefix of what it shows, and whether it goes deeper."""
+        if self.query("resource"):
+            directory = path_name(self.account, self.query("directory"))
+            return directory, f"{directory}/" if directory else "", self.flag("recursive")
+        prefix = self.query("prefix")
+        return posix.holder_of(prefix), prefix, not self.query("delimiter")
 
     def answer(
         self, status: int, headers: dict[str, str] | None = None, content: bytes | str = b"", media: str = ""
@@ -92,7 +117,7 @@ class Verb:
 
     def need(self, target: Target) -> Need:
         wanted = self.access(target) if callable(self.access) else self.access
-        return wanted.need(target.account, target.container_name)
+        return target.need(wanted)
 
 
 class Table:
@@ -151,11 +176,11 @@ class Table:
 
 def create_access(target: Target) -> Access:
     """To write a whole file. Who may only add, or whose SAS may only create, may not overwrite."""
-    if target.may(access.WRITE):
-        return access.WRITE
+    if target.may(access.OVERWRITE):
+        return access.OVERWRITE
     container = target.lake.catalog.container(target.account.name, target.container_name)
     if container and target.lake.find(container, target.path):
-        return access.WRITE
+        return access.OVERWRITE
     return access.CREATE if target.may(access.CREATE) else access.ADD_NEW
 
 
