@@ -71,7 +71,8 @@ class Check:
         if seen.principal is None or not seen.held.is_known:
             return None
         denies = self.survey.denies.value or ()
-        return Holding(seen.principal.object_id, seen.held.value, self.survey.roles, denies)
+        groups = seen.groups.value
+        return Holding(seen.principal.object_id, seen.held.value, self.survey.roles, denies, groups)
 
     def _granted(self, identity: Identity, part: str, declared: DeclaredPrincipal) -> Iterator[Row]:
         seen = self.survey.seen[declared.key]

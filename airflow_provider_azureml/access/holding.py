@@ -26,12 +26,14 @@ class Holding:
     """What one principal holds in Azure.
 
     :param roles: by GUID.
+    :param groups: object ids of those that it is in, for denies; None where they could not be read.
     """
 
     object_id: str
     assignments: Sequence[Assignment]
     roles: Mapping[str, RoleDefinition]
     denies: Sequence[Deny] = ()
+    groups: frozenset[str] | None = frozenset()
     _grants: list[Grant] = field(default_factory=list, compare=False)
 
     @property
@@ -44,7 +46,8 @@ class Holding:
     def allows(self, need: Need) -> Decision:
         """Whether Azure would let it. What could not be read makes UNKNOWN, not DENIED."""
         reaching = [each for each in self.assignments if each.role_guid not in self.roles]
-        decision = evaluate(need, self.grants, self.denies)
+        principals = () if self.groups is None else (self.object_id, *self.groups)
+        decision = evaluate(need, self.grants, self.denies, principals)
         if decision.verdict == "DENIED" and any(covers(each.scope, need.scope) for each in reaching):
             return Decision("UNKNOWN", "a role that it holds could not be read")
         return decision

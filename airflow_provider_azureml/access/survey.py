@@ -46,12 +46,14 @@ class Seen:
     :param is_enabled: whether it may sign in.
     :param trusts: list of FederatedCredential.
     :param held: list of Assignment, its groups' included, anywhere in the subscription.
+    :param groups: object ids; asked for only where there are deny assignments, which may name them.
     """
 
     found: Read
     is_enabled: bool = True
     trusts: Read = field(default_factory=lambda: Read([]))
     held: Read = field(default_factory=lambda: Read([]))
+    groups: Read = field(default_factory=lambda: Read(frozenset()))
 
     @property
     def principal(self) -> Principal | None:
@@ -92,12 +94,16 @@ def survey(manifest: Manifest) -> Flow[Survey]:
     """Read everything. Raises UnreachableError and the like where Azure gives no answer at all."""
     cloud, subscription = manifest.cloud, manifest.places.subscription
     identities = yield from attempt(directory.managed_identities(cloud, subscription))
+    denies = yield from attempt(directory.denies_in(cloud, subscription))
     seen: dict[tuple[str, str], Seen] = {}
     for declared in manifest.principals():
-        seen[declared.key] = yield from _seen(cloud, subscription, declared, identities)
+        one = yield from _seen(cloud, subscription, declared, identities)
+        if denies.value and one.principal:
+            groups = yield from attempt(graph.groups_of(cloud, one.principal.object_id))
+            one = replace(one, groups=groups)
+        seen[declared.key] = one
     held = [each for one in seen.values() for each in one.held.value or ()]
     roles = yield from authorization.definitions_of(cloud, held)
-    denies = yield from attempt(directory.denies_in(cloud, subscription))
     vaults = yield from attempt(directory.vaults(cloud, subscription))
     workspaces = {}
     for name, group in manifest.places.named.get("workspaces", {}).items():

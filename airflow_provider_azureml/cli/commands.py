@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from airflow_provider_azureml.cli import audit, reap
+from airflow_provider_azureml.cli import access, audit, reap
 from airflow_provider_azureml.cli.command import Command
 
 GROUPS: dict[str, str] = {
+    "access": "Which identity may do what, in a manifest and in Azure",
     "audit": "Who did what in Azure, as this provider wrote it down",
 }
 """Help of the first words that have further words below them."""
-COMMANDS: tuple[Command, ...] = (*audit.COMMANDS, reap.COMMAND)
+COMMANDS: tuple[Command, ...] = (*access.COMMANDS, *audit.COMMANDS, reap.COMMAND)

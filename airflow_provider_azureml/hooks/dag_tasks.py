@@ -63,7 +63,8 @@ def write(folder: str, target: str) -> None:
 
 def record(dag: Any, task: Any) -> dict[str, Any]:
     """One task: its kind by the names of its classes, and its arguments with variables filled in."""
-    kind = getattr(task, "operator_class", None) or type(task)
+    is_mapped = any(each.__name__ == "MappedOperator" for each in type(task).__mro__)
+    kind = task.operator_class if is_mapped else type(task)
     fields = {name: filled(value(task, name), variable) for name in FIELDS}
     calls, strings = code_of(value(task, "python_callable"))
     return {
@@ -74,7 +75,7 @@ def record(dag: Any, task: Any) -> dict[str, Any]:
         "conn_id": filled(value(task, "azureml_conn_id"), variable) or "",
         "queue": _text(value(task, "queue")),
         "service_account": service_account(value(task, "executor_config")),
-        "is_mapped": hasattr(task, "operator_class"),
+        "is_mapped": is_mapped,
         "fields": {name: each for name, each in fields.items() if each is not None},
         "calls": calls,
         "strings": strings,

@@ -39,7 +39,7 @@ SOUND: dict[str, Any] = {
                 "roles": [
                     {"role": "AML Job Submitter", "scope": "workspace:nightly"},
                     {"role": "Managed Identity Operator", "scope": "identity:run-train"},
-                    {"role": "Watcher", "scope": "group:nightly"},
+                    {"role": "Watcher", "scope": "workspace:nightly"},
                 ],
             },
             "run": {
