@@ -31,18 +31,18 @@ def plan(given: Namespace) -> int:
     use_database()
     folder = read(Path(given.dags))
     found = Inference(folder, AzureMLHook(given.conn_id)).needs()
-    lines = [line for needs in found for line in _lines(needs)]
+    printed = [line for needs in found for line in lines(needs)]
     if given.json:
-        sys.stdout.write(json.dumps(lines, indent=1) + "\n")
+        sys.stdout.write(json.dumps(printed, indent=1) + "\n")
     else:
-        table([HEAD, *(_cells(line) for line in lines)])
+        table([HEAD, *(cells(line) for line in printed)])
         for file, problem in folder.problems.items():
             say(f"{file} cannot be imported: {(problem.strip().splitlines() or [''])[-1]}")
-    is_open = any(line["doubt"] for line in lines)
+    is_open = any(line["doubt"] for line in printed)
     return FOUND if is_open or folder.problems else OK
 
 
-def _lines(needs: TaskNeeds) -> Iterator[dict[str, Any]]:
+def lines(needs: TaskNeeds) -> Iterator[dict[str, Any]]:
     """One for each thing that a role gives, its actions together; one for each note."""
     base = {"task": needs.task.name, "conn_id": needs.task.conn_id, "is_ungranted": needs.is_ungranted}
     groups: dict[tuple[str, str, str, str], list[Wanted]] = {}
@@ -66,7 +66,8 @@ def _lines(needs: TaskNeeds) -> Iterator[dict[str, Any]]:
         yield {**base, **blank, "doubt": note}
 
 
-def _cells(line: dict[str, Any]) -> tuple[str, ...]:
+def cells(line: dict[str, Any]) -> tuple[str, ...]:
+    """A line for a table."""
     why = " ".join(filter(None, (line["why"], f"({line['doubt']})" if line["doubt"] else "")))
     return (
         line["task"],
