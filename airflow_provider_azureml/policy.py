@@ -35,7 +35,7 @@ def dag_policy(dag: Any) -> None:
         raise AirflowClusterPolicyViolation(f"No DAG can be checked. {error}") from error
     found = crossings(dag, spaces)
     if found:
-        head = f"DAG '{dag.dag_id}' crosses namespaces ({len(found)} times; [azureml] namespaces):"
+        head = f"DAG '{dag.dag_id}' crosses the namespaces of this Airflow ([azureml] namespaces):"
         raise AirflowClusterPolicyViolation("\n- ".join([head, *found]))
 
 

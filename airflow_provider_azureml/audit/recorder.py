@@ -6,12 +6,12 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from airflow_provider_azureml.audit.action import Act, classify
 from airflow_provider_azureml.audit.detail import detail_of
-from airflow_provider_azureml.audit.event import Intent, Outcome, TaskKey, Who
+from airflow_provider_azureml.audit.event import DONE, Intent, Outcome, TaskKey, Who
 from airflow_provider_azureml.audit.sink import Journal
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError
@@ -55,6 +55,26 @@ class Recorder:
         """A new event; None for a request that changes nothing and reveals no secret."""
         act = classify(request, self.cloud)
         return Recording(self, act, request, correlation_id) if act else None
+
+    def note(self, action: str, resource: str, detail: Mapping[str, str], correlation_id: str) -> None:
+        """Write down what no request says: that something was seen. A log that fails is told, no more."""
+        event = str(uuid.uuid4())
+        intent = Intent(
+            event=event,
+            action=action,
+            resource=resource,
+            deployment=self.deployment,
+            connection=self.connection,
+            auth=self.auth,
+            task=self.task(),
+            correlation_id=correlation_id,
+            detail=detail,
+        )
+        try:
+            self.journal.append(intent.to_dict())
+            self.journal.append(Outcome(event, DONE, 0).to_dict())
+        except OSError as error:
+            self.tell(logging.ERROR, f"audit: not recorded: {action} on {resource}. {_told(error)}")
 
 
 @dataclass

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_azureml import connection
+from airflow_provider_azureml import connection, form
 from airflow_provider_azureml.access.diagnose import diagnose
 from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
@@ -117,6 +117,12 @@ class AzureMLHook(BaseHook):
         if settings not in self._recorders:
             self._recorders[settings] = recorder_for(settings, self.task_instance, self._tell)
         return self._recorders[settings]
+
+    def note(self, action: str, resource: str, detail: Mapping[str, str]) -> None:
+        """Write into the audit log what no request says."""
+        recorder = self.recorder(self.settings)
+        if recorder:
+            recorder.note(action, resource, detail, self.correlation_id)
 
     def _tell(self, level: int, text: str) -> None:
         self.log.log(level, "%s", text)
@@ -226,15 +232,15 @@ class AzureMLHook(BaseHook):
 
         return {
             name: StringField(field.label, description=field.description, widget=BS3TextFieldWidget())
-            for name, field in connection.form().items()
+            for name, field in form.form().items()
         }
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Which of Airflow's own fields the form shows, and as what."""
         return {
-            "hidden_fields": list(connection.HIDDEN_FIELDS),
-            "relabeling": dict(connection.RELABELING),
+            "hidden_fields": list(form.HIDDEN_FIELDS),
+            "relabeling": dict(form.RELABELING),
             "placeholders": {},
         }
 

@@ -81,6 +81,7 @@ def create_cloud(data: Path, document: seed.Seed, clock: Clock | None = None) ->
         str(document.get("location") or azure.location),
         clock or SystemClock(),
         azure,
+        network=seed.network(document),
     )
 
 
@@ -174,6 +175,8 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
         raise AzureError(404, "ResourceNotFound", f"No operation answers {method} {call.path}.")
     operation, path_params = found
     call.params = {**host_params, **path_params}
+    if operation.needs_body is not None and operation.needs_body(call):
+        await call.body()
     need = operation.need(call)
     if need is not None and not surface.permits(call.cloud, call.caller, need):
         raise surface.denied(call.caller, need)
@@ -206,7 +209,7 @@ class Loopback:
         acting.set(before)
         if response.status_code != 200 or (call.fault is not None and call.fault.action.ends_connection):
             raise Unreachable(f"{url} answered {response.status_code}")
-        return bytes(response.body)
+        return bytes(getattr(response, "body", b""))
 
 
 def _instead(fault: Rule) -> Response:

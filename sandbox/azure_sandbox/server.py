@@ -56,7 +56,11 @@ async def running(
     )
     await gateway.start()
     cloud.metadata_url = f"http://127.0.0.1:{gateway.metadata_port}"
-    cloud.client_environment = client_environment(certificates, gateway.proxy_port, gateway.metadata_port)
+    cloud.job_port = gateway.job_port
+    cloud.client_environment, cloud.job_environment = (
+        client_environment(certificates, port, gateway.metadata_port)
+        for port in (gateway.proxy_port, gateway.job_port)
+    )
     try:
         for service in services:
             await service.start()

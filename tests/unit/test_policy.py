@@ -10,14 +10,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 from airflow.exceptions import AirflowClusterPolicyViolation
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from airflow_provider_azureml import policy
 from airflow_provider_azureml.access.namespace import Use
+from airflow_provider_azureml.hooks.namespace import read_namespaces
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
-from airflow_provider_azureml.policy import dag_policy, uses_of
+from airflow_provider_azureml.policy import crossings, dag_policy, uses_of
+from airflow_provider_azureml.spec.document import parse_yaml
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SPACES = {
@@ -101,7 +104,7 @@ def test_a_dag_that_crosses_is_refused_with_all_its_crossings(dag: DAG) -> None:
     with pytest.raises(AirflowClusterPolicyViolation) as caught:
         dag_policy(dag)
     head, *lines = str(caught.value).splitlines()
-    assert head == "DAG 'nightly' crosses namespaces (2 times; [azureml] namespaces):"
+    assert head == "DAG 'nightly' crosses the namespaces of this Airflow ([azureml] namespaces):"
     assert lines[0].startswith("- Task 'a' of DAG 'nightly' is in namespace 'batch'")
     assert "job's datastore 'models' belongs to 'ml' (datastores: models)" in lines[1]
 
@@ -128,3 +131,13 @@ def test_without_namespaces_every_dag_passes(dag: DAG, monkeypatch: pytest.Monke
 def test_the_hook_has_one_argument_as_2_11_wants_it() -> None:
     assert policy.__all__ == ["dag_policy"]
     assert list(inspect.signature(dag_policy).parameters) == ["dag"]
+
+
+def test_the_document_of_the_guide_fits_the_example_dags() -> None:
+    root = Path(__file__).parents[2]
+    text = (root / "docs/how-to/namespaces.md").read_text().split("```yaml\n")[1].split("```")[0]
+    spaces = read_namespaces(parse_yaml(text, "guide"), "guide")
+    bag = DagBag(str(root / "dags_examples" / "nightly_retraining.py"))
+    assert bag.import_errors == {}
+    found = crossings(bag.dags["nightly_retraining"], spaces)
+    assert [text.split(" is in ")[0] for text in found] == []

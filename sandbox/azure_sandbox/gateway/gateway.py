@@ -30,7 +30,7 @@ _LARGEST_HEAD = 16_384
 
 
 class Gateway:
-    """Both listeners of one sandbox.
+    """The listeners of one sandbox.
 
     :param app: the ASGI application behind every name
     :param names: pattern of the host names that CONNECT may ask for
@@ -52,6 +52,8 @@ class Gateway:
         self._context = context
         self.proxy_port = proxy_port
         self.metadata_port = metadata_port
+        #: the proxy again, on a free port that only jobs are told of: firewalls tell the two apart
+        self.job_port = 0
         self._servers: list[asyncio.Server] = []
         self._state = ServerState()
         self._transports: WeakSet[asyncio.Transport] = WeakSet()
@@ -62,18 +64,21 @@ class Gateway:
         self._config.load()
 
     async def start(self) -> None:
-        """Open both ports.
+        """Open the ports.
 
         :raises OSError: where a port is taken
         """
         loop = asyncio.get_running_loop()
         proxy = await loop.create_server(self._connect_protocol, LOOPBACK, self.proxy_port)
         metadata = await loop.create_server(self._http_protocol, LOOPBACK, self.metadata_port)
-        self._servers = [proxy, metadata]
-        self.proxy_port, self.metadata_port = (server.sockets[0].getsockname()[1] for server in self._servers)
+        jobs = await loop.create_server(self._connect_protocol, LOOPBACK, 0)
+        self._servers = [proxy, metadata, jobs]
+        self.proxy_port, self.metadata_port, self.job_port = (
+            server.sockets[0].getsockname()[1] for server in self._servers
+        )
 
     async def stop(self) -> None:
-        """Close both ports and every connection, also those that never got past their first line."""
+        """Close the ports and every connection, also those that never got past their first line."""
         for server in self._servers:
             server.close()
         for connection in list(self._state.connections):

@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from starlette.requests import Request
+
 from azure_sandbox.kernel.agenda import Agenda
 from azure_sandbox.kernel.clock import Clock, CloudClock, SystemClock
 from azure_sandbox.kernel.clouds import PUBLIC_CLOUD, Azure
@@ -16,6 +18,7 @@ from azure_sandbox.kernel.faults import Faults
 from azure_sandbox.kernel.foreign import ForeignNames
 from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
+from azure_sandbox.kernel.network import Network, Origin
 from azure_sandbox.kernel.rbac import Authorizer
 from azure_sandbox.kernel.scenarios import Scenarios
 from azure_sandbox.kernel.store import Store
@@ -55,6 +58,11 @@ class Cloud:
     metadata_url: str = ""
     #: what a process needs in its environment to reach this cloud; set when the gateway listens.
     client_environment: dict[str, str] = field(default_factory=dict)
+    #: the same for the processes of jobs: they come through a proxy port of their own.
+    job_environment: dict[str, str] = field(default_factory=dict)
+    #: that port; 0 where nothing listens.
+    job_port: int = 0
+    network: Network = field(default_factory=Network)
 
     def __post_init__(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
@@ -82,6 +90,10 @@ class Cloud:
     def port(self, port: type[P]) -> P:
         """The service that offers this port; KeyError where none was started."""
         return cast("P", self._ports[port])
+
+    def origin(self, request: Request) -> Origin:
+        """Where a request comes from, as a firewall of Azure sees it."""
+        return self.network.origin(request, self.job_port)
 
     def subscription_scope(self) -> str:
         return f"/subscriptions/{self.subscription_id}"

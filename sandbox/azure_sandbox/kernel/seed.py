@@ -8,6 +8,7 @@ Scopes may be written short: ``subscription``, ``group:rg``, ``storage:account``
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 
 from azure_sandbox.kernel.cloud import Cloud, stable_guid
 from azure_sandbox.kernel.clouds import CLOUDS, Azure
+from azure_sandbox.kernel.network import Network, Origin
 
 Seed = dict[str, Any]
 
@@ -23,6 +25,7 @@ SECTIONS = (
     "tenant_id",
     "subscription_id",
     "location",
+    "network",
     "resource_groups",
     "oidc_issuers",
     "service_accounts",
@@ -32,11 +35,13 @@ SECTIONS = (
     "applications",
     "managed_identities",
     "host_identities",
+    "groups",
     "storage_accounts",
     "key_vaults",
     "workspaces",
     "role_definitions",
     "role_assignments",
+    "deny_assignments",
 )
 
 
@@ -78,6 +83,24 @@ def tenant_id(document: Seed) -> str:
 
 def subscription_id(document: Seed) -> str:
     return str(document.get("subscription_id") or stable_guid("subscription"))
+
+
+def network(document: Seed) -> Network:
+    """The addresses of clients and jobs.
+
+    :raises InvalidSeed: for a side that is none, or an address that is none
+    """
+    section = document.get("network") or {}
+    unknown = sorted(set(section) - {"clients", "jobs", "jobs_subnet"})
+    if unknown:
+        raise InvalidSeed(f"network: unknown field {unknown[0]!r}; one of clients, jobs, jobs_subnet")
+    default = Network()
+    try:
+        clients = str(ip_address(section.get("clients") or default.clients.address))
+        jobs = str(ip_address(section.get("jobs") or default.jobs.address))
+    except ValueError as error:
+        raise InvalidSeed(f"network: {error}") from None
+    return Network(Origin(clients), Origin(jobs, str(section.get("jobs_subnet") or "")))
 
 
 def resolve_scope(cloud: Cloud, document: Seed, scope: str) -> str:

@@ -80,9 +80,19 @@ def permission(entry: Permission) -> Resource:
     }
 
 
-def role_assignment(assignment: RoleAssignment, subscription_scope: str) -> Resource:
-    when = iso(assignment.created_on)
+#: The first api-version of role assignments that has conditions (conditions-role-assignments-rest.md).
+CONDITIONS_SINCE = "2020-03-01"
+CONDITION_VERSION = "2.0"
+
+
+def role_assignment(assignment: RoleAssignment, subscription_scope: str, api_version: str) -> Resource:
+    """Older versions of the API show no condition; what they show grants less than it seems to."""
+    created, updated = assignment.created_on, assignment.updated_on or assignment.created_on
     provider = f"providers/{AUTHORIZATION}"
+    condition = {
+        "condition": assignment.condition or None,
+        "conditionVersion": CONDITION_VERSION if assignment.condition else None,
+    }
     return {
         "id": f"{assignment.scope}/{provider}/roleAssignments/{assignment.guid}",
         "name": assignment.guid,
@@ -92,12 +102,11 @@ def role_assignment(assignment: RoleAssignment, subscription_scope: str) -> Reso
             "principalId": assignment.principal_id,
             "principalType": assignment.principal_type,
             "scope": assignment.scope,
-            "condition": None,
-            "conditionVersion": None,
-            "createdOn": when,
-            "updatedOn": when,
+            **(condition if api_version >= CONDITIONS_SINCE else {}),
+            "createdOn": iso(created),
+            "updatedOn": iso(updated),
             "createdBy": assignment.created_by,
-            "updatedBy": assignment.created_by,
+            "updatedBy": assignment.updated_by or assignment.created_by,
             "delegatedManagedIdentityResourceId": None,
             "description": assignment.description,
         },

@@ -11,6 +11,7 @@ from azure_sandbox.kernel.clock import iso
 from azure_sandbox.kernel.errors import AzureError, not_found
 from azure_sandbox.kernel.operation import Call, Handler, Operation
 from azure_sandbox.kernel.surfaces import MANAGEMENT
+from azure_sandbox.services.storage import changes
 from azure_sandbox.services.storage.lake import Lake
 from azure_sandbox.services.storage.records import Account, Container
 
@@ -34,6 +35,9 @@ class Accounts:
         return [
             on("GET", _ACCOUNTS, self.list_accounts, f"{_TYPE}/read"),
             on("GET", _ACCOUNT, self.get, f"{_TYPE}/read"),
+            on("PUT", _ACCOUNT, self.put, f"{_TYPE}/write"),
+            on("PATCH", _ACCOUNT, self.patch, f"{_TYPE}/write"),
+            on("POST", f"{_ACCOUNT}/regenerateKey", self.regenerate, f"{_TYPE}/regenerateKey/action"),
             on("POST", f"{_ACCOUNT}/listKeys", self.list_keys, f"{_TYPE}/listKeys/action"),
             on("GET", _CONTAINERS, self.list_containers, f"{_CONTAINER_TYPE}/read"),
             on("GET", f"{_CONTAINERS}/{{container}}", self.get_container, f"{_CONTAINER_TYPE}/read"),
@@ -59,18 +63,39 @@ class Accounts:
     async def get(self, call: Call) -> Response:
         return JSONResponse(_account_resource(self._account(call)))
 
+    async def put(self, call: Call) -> Response:
+        """Create an account, or change one that exists. Done when it answers."""
+        name, group, body = call.params["account"], call.params["group"], await call.json()
+        if self._lake.catalog.account(name) is None:
+            scope = call.cloud.resource_scope(group, _TYPE, name)
+            made = changes.new_account(call.cloud, name, scope, body)
+            self._lake.catalog.add_account(made)
+            return JSONResponse(_account_resource(made))
+        return self._change(self._own(call), body)
+
+    async def patch(self, call: Call) -> Response:
+        return self._change(self._account(call), await call.json())
+
+    def _own(self, call: Call) -> Account:
+        try:
+            return self._account(call)
+        except AzureError:
+            name = call.params["account"]
+            text = f"The storage account named {name} is already taken."
+            raise AzureError(409, "StorageAccountAlreadyTaken", text) from None
+
+    def _change(self, account: Account, body: dict[str, Any]) -> Response:
+        account = changes.changed(account, body)
+        self._lake.catalog.change_account(account)
+        return JSONResponse(_account_resource(account))
+
     async def list_keys(self, call: Call) -> Response:
-        account = self._account(call)
-        keys = [
-            {
-                "creationTime": iso(account.created),
-                "keyName": f"key{number}",
-                "value": key,
-                "permissions": "FULL",
-            }
-            for number, key in enumerate(account.keys, 1)
-        ]
-        return JSONResponse({"keys": keys})
+        return _keys(self._account(call))
+
+    async def regenerate(self, call: Call) -> Response:
+        account = changes.with_new_key(self._account(call), await call.json(), call.cloud.clock.time())
+        self._lake.catalog.change_account(account)
+        return _keys(account)
 
     async def list_containers(self, call: Call) -> Response:
         found = self._lake.catalog.containers(self._account(call).name)
@@ -94,6 +119,15 @@ class Accounts:
         return JSONResponse(_container_resource(made), 201)
 
 
+def _keys(account: Account) -> Response:
+    times = account.key_times or (account.created,) * len(account.keys)
+    keys = [
+        {"creationTime": iso(made), "keyName": f"key{number}", "value": key, "permissions": "FULL"}
+        for number, (key, made) in enumerate(zip(account.keys, times, strict=True), 1)
+    ]
+    return JSONResponse({"keys": keys})
+
+
 def _texts(metadata: Any) -> dict[str, str]:
     if metadata is None:
         return {}
@@ -110,7 +144,7 @@ def _account_resource(account: Account) -> dict[str, Any]:
         "location": account.location,
         "kind": "StorageV2",
         "sku": {"name": "Standard_LRS", "tier": "Standard"},
-        "tags": {},
+        "tags": account.tags,
         "properties": {
             "provisioningState": "Succeeded",
             "creationTime": iso(account.created),
@@ -122,12 +156,8 @@ def _account_resource(account: Account) -> dict[str, Any]:
             "primaryLocation": account.location,
             "statusOfPrimary": "available",
             "primaryEndpoints": {service: f"https://{account.host(service)}/" for service in ("blob", "dfs")},
-            "networkAcls": {
-                "bypass": "AzureServices",
-                "defaultAction": "Allow",
-                "ipRules": [],
-                "virtualNetworkRules": [],
-            },
+            "publicNetworkAccess": account.public_access,
+            "networkAcls": account.rules,
         },
     }
 

@@ -13,7 +13,9 @@ from azure_sandbox.kernel.clock import http_date, parse_iso
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.clouds import STORAGE_AUDIENCE
 from azure_sandbox.kernel.errors import AzureError
+from azure_sandbox.kernel.network import admits, is_trusted
 from azure_sandbox.kernel.operation import Caller
+from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.kernel.tokens import InvalidToken
 from azure_sandbox.services.storage import signatures
 from azure_sandbox.services.storage.access import CONTAINER, OBJECT
@@ -37,20 +39,43 @@ def authenticator(catalog: Catalog) -> Callable[[Cloud, Request], Caller]:
 
     def authenticate(cloud: Cloud, request: Request) -> Caller:
         account = account_of(catalog, request)
-        scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return _bearer(cloud, account, credential)
-        if scheme.lower() == "sharedkey":
-            return _shared_key(cloud, account, request, credential)
-        if scheme:
-            raise _unauthorized(
-                cloud, "InvalidAuthenticationInfo", "The authentication scheme is not supported."
-            )
-        if "sig" in request.query_params:
-            return sas_caller(cloud, account, request.scope["path"], request.query_params, request.url.scheme)
-        raise _unauthorized(cloud, "NoAuthenticationInformation")
+        if not is_admitted(cloud, account, request):
+            return _trusted(cloud, account, request)
+        return _caller(cloud, account, request)
 
     return authenticate
+
+
+def is_admitted(cloud: Cloud, account: Account, request: Request) -> bool:
+    """Whether the account's network rules let the request's address in."""
+    return admits(account.public_access, account.rules, cloud.origin(request))
+
+
+def _trusted(cloud: Cloud, account: Account, request: Request) -> Caller:
+    """The caller whom the rules name, wherever it asks from.
+
+    :raises AzureError: 403 AuthorizationFailure for everybody else, whoever they are
+    """
+    try:
+        caller = _caller(cloud, account, request)
+    except AzureError:
+        raise refuse("AuthorizationFailure") from None
+    if not is_trusted(cloud.port(Directory), account.rules, caller.object_id):
+        raise refuse("AuthorizationFailure")
+    return caller
+
+
+def _caller(cloud: Cloud, account: Account, request: Request) -> Caller:
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return _bearer(cloud, account, credential)
+    if scheme.lower() == "sharedkey":
+        return _shared_key(cloud, account, request, credential)
+    if scheme:
+        raise _unauthorized(cloud, "InvalidAuthenticationInfo", "The authentication scheme is not supported.")
+    if "sig" in request.query_params:
+        return sas_caller(cloud, account, request.scope["path"], request.query_params, request.url.scheme)
+    raise _unauthorized(cloud, "NoAuthenticationInformation")
 
 
 def account_of(catalog: Catalog, request: Request) -> Account:
@@ -184,8 +209,8 @@ def _verify_service_sas(account: Account, path: str, query: Mapping[str, str]) -
 
 def _verify_delegation(cloud: Cloud, account: Account, path: str, query: Mapping[str, str]) -> str:
     _check_times(cloud, {"st": query.get("skt", ""), "se": query.get("ske", "")})
-    keys = tuple(signatures.delegation_key(key, query) for key in account.keys)
-    _verify(keys, signatures.delegation_sas_text(_canonical(account, path, query), query), query)
+    key = signatures.delegation_key(account.delegation_seal, query)
+    _verify((key,), signatures.delegation_sas_text(_canonical(account, path, query), query), query)
     return _levels(query)
 
 

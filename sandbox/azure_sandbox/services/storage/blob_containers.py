@@ -13,7 +13,7 @@ from azure_sandbox.services.storage.conditions import check_write
 from azure_sandbox.services.storage.content import DEFAULT_TYPE
 from azure_sandbox.services.storage.dispatch import Target
 from azure_sandbox.services.storage.names import metadata_of
-from azure_sandbox.services.storage.records import APPEND_BLOB, Container, Entry
+from azure_sandbox.services.storage.records import APPEND_BLOB, SUPERUSER, Container, Entry
 from azure_sandbox.services.storage.refusals import refuse
 from azure_sandbox.services.storage.xml import add_texts, xml_answer
 
@@ -31,7 +31,8 @@ _CONTENT = {
 
 async def create(target: Target) -> Response:
     metadata = metadata_of(target.call.headers)
-    container = target.lake.create_container(target.account, target.container_name, metadata)
+    owner = target.call.caller.object_id or SUPERUSER
+    container = target.lake.create_container(target.account, target.container_name, metadata, owner)
     return target.answer(201, _headers(container))
 
 

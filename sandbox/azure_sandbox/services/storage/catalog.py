@@ -60,7 +60,8 @@ class Catalog:
     def _load(self) -> None:
         for (body,) in self._sql.execute("SELECT body FROM storage_account"):
             document = json.loads(body)
-            account = Account(**{**document, "keys": tuple(document["keys"])})
+            pairs = {name: tuple(document.get(name, ())) for name in ("keys", "key_times")}
+            account = Account(**{**document, **pairs})
             self._accounts[account.name] = account
         for row in self._sql.execute(
             "SELECT id, account, name, etag, modified, metadata FROM storage_container"
@@ -100,6 +101,15 @@ class Catalog:
             "INSERT INTO storage_account VALUES (?, ?)", (account.name, json.dumps(asdict(account)))
         )
         self._accounts[account.name] = account
+
+    def change_account(self, account: Account) -> None:
+        self._sql.execute(
+            "UPDATE storage_account SET body=? WHERE name=?", (json.dumps(asdict(account)), account.name)
+        )
+        self._accounts[account.name] = account
+        for (owner, name), container in self._containers.items():
+            if owner == account.name:
+                self._containers[owner, name] = replace(container, account=account)
 
     def container(self, account: str, name: str) -> Container | None:
         return self._containers.get((account, name))

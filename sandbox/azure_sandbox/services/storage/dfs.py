@@ -48,7 +48,7 @@ def operations(lake: Lake, surface: Surface) -> list[Operation]:
             "PATCH",
             "setaccesscontrolrecursive",
             dfs_write.set_access_control_recursive,
-            access.ANY_PERMISSIONS,
+            permissions_access,
         )
     table.add(PATH, "HEAD", "", dfs_paths.get_properties, access.STATUS)
     table.add(PATH, "GET", "", dfs_paths.read, access.READ)
@@ -84,7 +84,8 @@ async def list_filesystems(target: Target) -> Response:
 
 async def create_filesystem(target: Target) -> Response:
     metadata = parse_properties(target.header("x-ms-properties"))
-    container = target.lake.create_container(target.account, target.container_name, metadata)
+    owner = dfs_write.owner_of(target)
+    container = target.lake.create_container(target.account, target.container_name, metadata, owner)
     return target.answer(201, _headers(container))
 
 

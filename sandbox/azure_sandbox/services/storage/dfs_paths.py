@@ -44,11 +44,11 @@ async def get_access_control(target: Target) -> Response:
 
 
 def check_access_need(target: Target) -> Access:
-    return access.WRITE if "w" in target.query("fsAction") else access.STATUS
+    return access.CHECK_WRITE if "w" in target.query("fsAction") else access.CHECK
 
 
 async def check_access(target: Target) -> Response:
-    """The roles were asked before we came here; what is left is whether there is such a path."""
+    """Roles and ACLs were asked before we came here; what is left is whether there is such a path."""
     if not target.query("fsAction"):
         raise refuse("MissingRequiredQueryParameter", QueryParameterName="fsAction")
     return target.answer(200, entry_headers(target.lake.entry(target.container, target.path)))

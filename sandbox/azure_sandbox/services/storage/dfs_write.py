@@ -76,7 +76,7 @@ async def create_directory(target: Target) -> Response:
 
 def rename_need(target: Target) -> Access:
     """Of the destination; the source is checked once we know it."""
-    return access.MOVE if target.may(access.MOVE) else access.WRITE
+    return access.MOVE_TO if target.may(access.MOVE_TO) else access.WRITE_TO
 
 
 async def rename(target: Target) -> Response:
@@ -175,17 +175,32 @@ async def set_access_control_recursive(target: Target) -> Response:
     top = lake.entry(container, target.path)
     below = lake.catalog.scan(container.id, f"{target.path}/" if target.path else "", "", -1)
     entries = [top, *(entry for entry in below if top.directory)]
+    changed, refused = _owned(target, entries)
     with lake.catalog.atomic():
-        for entry in entries:
+        for entry in changed:
             lake.update(container, replace(entry, settings=change(entry.settings)))
-    directories = sum(entry.directory for entry in entries)
+    directories = sum(entry.directory for entry in changed)
     counts = {
         "directoriesSuccessful": directories,
-        "filesSuccessful": len(entries) - directories,
-        "failureCount": 0,
-        "failedEntries": [],
+        "filesSuccessful": len(changed) - directories,
+        "failureCount": len(refused),
+        "failedEntries": [_failed_entry(entry) for entry in refused],
     }
     return target.answer(200, {}, json.dumps(counts), "application/json;charset=utf-8")
+
+
+def _owned(target: Target, entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Those whose ACL the caller may change, and the others: all for the superuser, else one's own."""
+    if target.may(access.ANY_PERMISSIONS):
+        return entries, []
+    own = [entry for entry in entries if entry.settings.owner == target.call.caller.object_id]
+    return own, [entry for entry in entries if entry not in own]
+
+
+def _failed_entry(entry: Entry) -> dict[str, str]:
+    kind = "DIRECTORY" if entry.directory else "FILE"
+    message = refuse("AuthorizationPermissionMismatch").message
+    return {"name": entry.path, "type": kind, "errorMessage": message}
 
 
 async def delete(target: Target) -> Response:

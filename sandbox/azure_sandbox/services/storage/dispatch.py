@@ -8,17 +8,20 @@ of path, whose need and handler depend on the verb that the request's query sele
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 from starlette.responses import Response
 
 from azure_sandbox.kernel.operation import Call, Need, Operation, Surface
-from azure_sandbox.services.storage import access
-from azure_sandbox.services.storage.access import Access
+from azure_sandbox.services.storage import access, posix
+from azure_sandbox.services.storage.access import Access, StorageNeed, groups_of
+from azure_sandbox.services.storage.attributes import StorageAttributes
 from azure_sandbox.services.storage.authentication import account_of
 from azure_sandbox.services.storage.lake import Lake
 from azure_sandbox.services.storage.names import container_name, path_name
+from azure_sandbox.services.storage.posix import Permissions, Principal
 from azure_sandbox.services.storage.records import Account, Container
 from azure_sandbox.services.storage.refusals import bad_query, common_headers, refuse
 
@@ -34,13 +37,17 @@ _KEY = "storage.target"
 
 @dataclass
 class Target:
-    """A request with its account, container and path found out. ``container_name`` may not exist."""
+    """A request with its account, container and path found out. ``container_name`` may not exist.
+
+    :param sub_operation: of the action, as conditions of role assignments name it
+    """
 
     call: Call
     lake: Lake
     account: Account
     container_name: str
     path: str
+    sub_operation: str = ""
 
     @property
     def container(self) -> Container:
@@ -68,8 +75,42 @@ class Target:
 
     def may(self, wanted: Access) -> bool:
         """For a second need, which depends on more than the request line."""
-        need = wanted.need(self.account, self.container_name)
-        return access.permits(self.call.cloud, self.call.caller, need)
+        return access.permits(self.call.cloud, self.call.caller, self.need(wanted))
+
+    def need(self, wanted: Access) -> StorageNeed:
+        """What the caller must hold, or be granted by the ACLs of a hierarchical namespace."""
+        listing = wanted is access.LIST
+        attributes = StorageAttributes(
+            self.call, self.account, self.container_name, self.path, self._tags, listing
+        )
+        sub_operation = "Blob.List" if listing else self.sub_operation
+        need = wanted.need(self.account, self.container_name, attributes, sub_operation)
+        container = self.lake.catalog.container(self.account.name, self.container_name)
+        if container is None or not wanted.posix or not self.account.hns:
+            return need
+        return replace(need, by_acl=partial(self._by_acl, Permissions(self.lake, container), wanted.posix))
+
+    def _by_acl(self, permissions: Permissions, verb: str, object_id: str) -> bool:
+        who = Principal(object_id, groups_of(self.call.cloud, object_id))
+        if verb != posix.LIST:
+            return permissions.permit(who, verb, self.path, asked=self.query("fsAction"))
+        directory, below, recursive = self._listed()
+        asked = "recursive" if recursive else ""
+        return permissions.permit(who, verb, directory, below=below, asked=asked)
+
+    def _listed(self) -> tuple[str, str, bool]:
+        """The directory that a listing shows, the prefix of what it shows, and whether it goes deeper."""
+        if self.query("resource"):
+            directory = path_name(self.account, self.query("directory"))
+            return directory, f"{directory}/" if directory else "", self.flag("recursive")
+        prefix = self.query("prefix")
+        return posix.holder_of(prefix), prefix, not self.query("delimiter")
+
+    def _tags(self) -> dict[str, str]:
+        """The index tags of the blob that the path names."""
+        container = self.lake.catalog.container(self.account.name, self.container_name)
+        found = self.lake.find(container, self.path) if container else None
+        return found.settings.tags if found else {}
 
     def answer(
         self, status: int, headers: dict[str, str] | None = None, content: bytes | str = b"", media: str = ""
@@ -87,12 +128,16 @@ AccessOf = Callable[[Target], Access]
 
 @dataclass(frozen=True)
 class Verb:
+    """A handler, what its caller must hold, and the sub-operation that conditions know it by."""
+
     handler: Handler
     access: Access | AccessOf
+    sub_operation: str = ""
 
     def need(self, target: Target) -> Need:
+        target.sub_operation = self.sub_operation
         wanted = self.access(target) if callable(self.access) else self.access
-        return wanted.need(target.account, target.container_name)
+        return target.need(wanted)
 
 
 class Table:
@@ -106,14 +151,22 @@ class Table:
         self._discriminate = discriminate
         self._verbs: dict[tuple[str, str, str], Verb] = {}
 
-    def add(self, level: str, methods: str, key: str, handler: Handler, wanted: Access | AccessOf) -> None:
+    def add(
+        self,
+        level: str,
+        methods: str,
+        key: str,
+        handler: Handler,
+        wanted: Access | AccessOf,
+        sub_operation: str = "",
+    ) -> None:
         """:param methods: one or more, separated by blanks"""
         for method in methods.split():
-            self._verbs[level, method, key] = Verb(handler, wanted)
+            self._verbs[level, method, key] = Verb(handler, wanted, sub_operation)
 
     def operations(self, surface: Surface) -> list[Operation]:
         return [
-            Operation(surface, method, path, self._run, self._need(level, method))
+            Operation(surface, method, path, self._run, self._need(level, method), _needs_body)
             for method in METHODS
             for level, paths in _PATHS.items()
             for path in paths
@@ -149,13 +202,18 @@ class Table:
         return await verb.handler(target)
 
 
+def _needs_body(call: Call) -> bool:
+    """New index tags stand in the body, and conditions may ask for them."""
+    return call.query.get("comp") == "tags"
+
+
 def create_access(target: Target) -> Access:
     """To write a whole file. Who may only add, or whose SAS may only create, may not overwrite."""
-    if target.may(access.WRITE):
-        return access.WRITE
+    if target.may(access.OVERWRITE):
+        return access.OVERWRITE
     container = target.lake.catalog.container(target.account.name, target.container_name)
     if container and target.lake.find(container, target.path):
-        return access.WRITE
+        return access.OVERWRITE
     return access.CREATE if target.may(access.CREATE) else access.ADD_NEW
 
 

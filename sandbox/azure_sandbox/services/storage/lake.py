@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from azure_sandbox.kernel.clock import Clock
+from azure_sandbox.services.storage import acl
 from azure_sandbox.services.storage.catalog import Catalog
 from azure_sandbox.services.storage.conditions import check_write
 from azure_sandbox.services.storage.disk import Disk
@@ -18,6 +19,7 @@ from azure_sandbox.services.storage.names import container_name
 from azure_sandbox.services.storage.records import (
     BLOCK_BLOB,
     DIRECTORY_PERMISSIONS,
+    SUPERUSER,
     Account,
     Container,
     Entry,
@@ -50,10 +52,17 @@ class Lake:
             raise refuse("FilesystemNotFound")
         return found
 
-    def create_container(self, account: Account, name: str, metadata: dict[str, str]) -> Container:
+    def create_container(
+        self, account: Account, name: str, metadata: dict[str, str], owner: str = SUPERUSER
+    ) -> Container:
+        """:param owner: of its root: the principal that asked through the data plane"""
         if self.catalog.container(account.name, container_name(name)):
             raise refuse("FilesystemAlreadyExists")
-        return self.catalog.add_container(account.name, name, metadata)
+        made = self.catalog.add_container(account.name, name, metadata)
+        if account.hns and owner != SUPERUSER:
+            root = self._root(made).with_settings(owner=owner, group=owner)
+            self.catalog.put(made.id, root)
+        return made
 
     def delete_container(self, container: Container, headers: Headers) -> None:
         check_write(headers, container)
@@ -97,7 +106,7 @@ class Lake:
         now = self.clock.time()
         created = old.created if old else now
         entry = replace(fresh, path=path, etag=self.catalog.etag(), created=created, modified=now)
-        self._store(container, entry, found, drop_blocks=True)
+        entry = self._store(container, entry, found, drop_blocks=True)
         if old and old.data != entry.data:
             self._discard(old.data)
         return entry
@@ -113,9 +122,7 @@ class Lake:
             raise refuse("PathConflict")
         if old or not path:
             return old or self._root(container)
-        entry = self._new_directory(path, settings)
-        self._store(container, entry, found)
-        return entry
+        return self._store(container, self._new_directory(path, settings), found)
 
     def _around(self, container: Container, path: str) -> dict[str, Entry]:
         """The path and the directory that holds it, as far as they exist."""
@@ -127,32 +134,41 @@ class Lake:
 
     def _store(
         self, container: Container, entry: Entry, around: dict[str, Entry], *, drop_blocks: bool = False
-    ) -> None:
+    ) -> Entry:
+        """Put a new path, with its parent's default ACL, and the directories above it that are missing."""
         parent = parent_of(entry.path)
-        holder = around.get(parent)
+        holder = around.get(parent) if parent else self.find(container, "")
         if holder and not holder.directory and container.account.hns:
             raise refuse("PathConflict")
         missing = container.account.hns and parent and holder is None
         staged = self.catalog.staged_blocks(container.id, entry.path) if drop_blocks else {}
         if not missing and not staged:
+            entry = _inheriting(container, holder, entry)
             self.catalog.put(container.id, entry)
-            return
+            return entry
         with self.catalog.atomic():
             if missing:
-                self._store_parents(container, entry)
+                holder = self._store_parents(container, entry)
+            entry = _inheriting(container, holder, entry)
             self.catalog.drop_blocks(container.id, entry.path)
             self.catalog.put(container.id, entry)
         self.disk.remove([data for data, _ in staged.values()])
+        return entry
 
-    def _store_parents(self, container: Container, entry: Entry) -> None:
+    def _store_parents(self, container: Container, entry: Entry) -> Entry:
+        """The directory that holds a path, made with those above it that are missing."""
         wanted = ancestors(entry.path)
         present = self.catalog.get_many(container.id, wanted)
         if any(not found.directory for found in present.values()):
             raise refuse("PathConflict")
         owner = Settings(permissions=DIRECTORY_PERMISSIONS, owner=entry.settings.owner)
+        holder = self.entry(container, "")
         for path in wanted:
             if path not in present:
-                self.catalog.put(container.id, self._new_directory(path, owner))
+                made = _inheriting(container, holder, self._new_directory(path, owner))
+                self.catalog.put(container.id, made)
+            holder = present.get(path) or made
+        return holder
 
     def update(self, container: Container, entry: Entry, *, touch: bool = True) -> Entry:
         """Record a changed entry of an existing path, with a new ETag and time unless ``touch`` is off."""
@@ -228,3 +244,11 @@ class Lake:
         if data:
             self.catalog.drop_extents(data)
             self.disk.remove([data])
+
+
+def _inheriting(container: Container, holder: Entry | None, entry: Entry) -> Entry:
+    """A new path with what its directory passes on."""
+    if holder is None or not container.account.hns:
+        return entry
+    settings = acl.inherited(holder.settings, entry.settings, directory=entry.directory)
+    return replace(entry, settings=settings)

@@ -109,7 +109,7 @@ class PlatformLake:
             "sks": "b",
             "skv": query["sv"],
         }
-        key = signatures.delegation_key(owner.keys[0], delegated)
+        key = signatures.delegation_key(owner.delegation_seal, delegated)
         return {
             **delegated,
             "sig": signatures.sign(key, signatures.delegation_sas_text(canonical, delegated)),

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from azure_sandbox.kernel.network import ENABLED, open_rules
+
 BLOCK_BLOB = "BlockBlob"
 APPEND_BLOB = "AppendBlob"
 SUPERUSER = "$superuser"
@@ -22,6 +24,10 @@ class Account:
     :param hns: hierarchical namespace: directories are real and renames are atomic
     :param shared_key: whether requests may be signed with the account's keys
     :param suffix: what the host names of the cloud's accounts end with
+    :param key_times: when each key was made; empty where they are as old as the account
+    :param seal: what user delegation keys are derived from; empty where that is ``key1``
+    :param public_access: ``publicNetworkAccess``
+    :param rules: ``networkAcls``
     """
 
     name: str
@@ -32,6 +38,15 @@ class Account:
     keys: tuple[str, str]
     created: float
     suffix: str = "core.windows.net"
+    key_times: tuple[float, ...] = ()
+    seal: str = field(default="", repr=False)
+    public_access: str = ENABLED
+    rules: dict[str, Any] = field(default_factory=open_rules)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def delegation_seal(self) -> str:
+        return self.seal or self.keys[0]
 
     def host(self, service: str) -> str:
         return f"{self.name}.{service}.{self.suffix}"
@@ -73,7 +88,7 @@ class Settings:
         """As ``x-ms-acl`` shows it; without named entries it follows from the permissions."""
         if self.acl:
             return self.acl
-        bits = self.permissions.rstrip("+")
+        bits = self.permissions.rstrip("+").replace("t", "x").replace("T", "-")
         return f"user::{bits[0:3]},group::{bits[3:6]},other::{bits[6:9]}"
 
 

@@ -3,20 +3,27 @@
 
 from __future__ import annotations
 
-import base64
-import re
-import secrets
 from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.seed import InvalidSeed
+from azure_sandbox.services.storage.changes import changed, is_name, new_key
 from azure_sandbox.services.storage.lake import Lake
 from azure_sandbox.services.storage.records import Account
 
-_NAME = re.compile(r"[a-z0-9]{3,24}")
-_FIELDS = frozenset({"name", "resource_group", "hns", "shared_key", "containers", "location"})
-_KEY_BYTES = 64
+_FIELDS = frozenset(
+    {
+        "name",
+        "resource_group",
+        "hns",
+        "shared_key",
+        "containers",
+        "location",
+        "public_network_access",
+        "network_acls",
+    }
+)
 
 
 def seed_accounts(cloud: Cloud, lake: Lake, entries: list[dict[str, Any]]) -> None:
@@ -40,16 +47,29 @@ def _account(cloud: Cloud, lake: Lake, entry: dict[str, Any]) -> Account:
         str(entry.get("location") or cloud.location),
         bool(entry.get("hns", True)),
         bool(entry.get("shared_key", True)),
-        (_new_key(), _new_key()),
+        (new_key(), new_key()),
         cloud.clock.time(),
         cloud.azure.storage,
+        seal=new_key(),
     )
+    try:
+        account = changed(account, {"properties": _switches(entry)})
+    except AzureError as error:
+        raise InvalidSeed(f"storage_accounts: {name}: {error.message}") from None
     lake.catalog.add_account(account)
     return account
 
 
+def _switches(entry: dict[str, Any]) -> dict[str, Any]:
+    """The network members of an entry, under ARM's names."""
+    return {
+        "publicNetworkAccess": entry.get("public_network_access"),
+        "networkAcls": entry.get("network_acls"),
+    }
+
+
 def _check(name: str, entry: dict[str, Any]) -> None:
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidSeed(f"storage_accounts: name {name!r} is not 3 to 24 lower-case letters and digits")
     unknown = sorted(set(entry) - _FIELDS)
     if unknown:
@@ -63,7 +83,3 @@ def _add_container(lake: Lake, account: Account, name: str) -> None:
         lake.create_container(account, name, {})
     except AzureError as error:
         raise InvalidSeed(f"storage_accounts: {account.name}: container {name!r}: {error.message}") from None
-
-
-def _new_key() -> str:
-    return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()

@@ -110,7 +110,7 @@ class SparkLaunch:
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_DIRS": str(self._place.folder / "tmp"),
             # The same options as JAVA_TOOL_OPTIONS, which every JVM would print into the user's log.
-            "SPARK_SUBMIT_OPTS": self._place.cloud.client_environment["JAVA_TOOL_OPTIONS"],
+            "SPARK_SUBMIT_OPTS": self._place.cloud.job_environment["JAVA_TOOL_OPTIONS"],
             "JAVA_TOOL_OPTIONS": "",
         }
 

@@ -39,7 +39,7 @@ class Transfer:
     def __init__(self, cloud: Cloud, principal: str) -> None:
         self._cloud = cloud
         self._principal = principal
-        environment = cloud.client_environment
+        environment = cloud.job_environment
         self._http = httpx.AsyncClient(
             proxy=environment["HTTPS_PROXY"],
             verify=ssl.create_default_context(cafile=environment["SSL_CERT_FILE"]),

@@ -30,7 +30,7 @@ def variables(
     token = run_token(place.cloud, place.workspace, place.run)
     return {
         **machine,
-        **place.cloud.client_environment,
+        **place.cloud.job_environment,
         "PATH": f"{environment.bin}{os.pathsep}{machine.get('PATH', '')}",
         "VIRTUAL_ENV": str(environment.folder),
         "HOME": str(place.folder / "home"),
