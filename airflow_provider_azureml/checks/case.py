@@ -13,7 +13,7 @@ from airflow_provider_azureml.access.facts import Principal, WorkspaceFacts
 from airflow_provider_azureml.access.place import Place, place_of
 from airflow_provider_azureml.access.run_identity import Runner, runner_of
 from airflow_provider_azureml.access.step import Step, steps_of
-from airflow_provider_azureml.access.workspace_facts import facts_of
+from airflow_provider_azureml.access.survey import facts_of
 from airflow_provider_azureml.connection import Settings
 from airflow_provider_azureml.errors import AzureMLError
 from airflow_provider_azureml.hooks.examination import Examination, Read

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_azureml.access.facts import Compute, Principal, WorkspaceFacts
 from airflow_provider_azureml.access.run_identity import Runner, asked_identity, runner_of
 from airflow_provider_azureml.access.step import steps_of
-from airflow_provider_azureml.access.workspace_facts import compute as compute_record
+from airflow_provider_azureml.access.survey import compute_record
 from airflow_provider_azureml.checks.running import described
 from airflow_provider_azureml.errors import AzureMLError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
@@ -49,9 +49,7 @@ def _step(properties: Mapping[str, Any], text: str) -> Mapping[str, Any]:
     return steps[0].body if steps else properties
 
 
-def _computes(
-    hook: AzureMLHook, body: Mapping[str, Any]
-) -> tuple[dict[str, Compute] | None, dict[str, str]]:
+def _computes(hook: AzureMLHook, body: Mapping[str, Any]) -> tuple[dict[str, Compute] | None, dict[str, str]]:
     """The job's own compute target; none where it is serverless."""
     name = str(body.get("computeId") or "").rstrip("/").rpartition("/")[2].removeprefix("azureml:")
     if not name:
