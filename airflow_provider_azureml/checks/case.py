@@ -105,6 +105,8 @@ class Case:
     @cached_property
     def job(self) -> Read[Mapping[str, Any]]:
         """The properties of the job."""
+        if not self.job_name:
+            return Read()
         path = f"{self.examination.hook.workspace.path}/jobs/{self.job_name}"
         found = self.examination.see(resource.get(self.settings.cloud, path))
         return Read((found.value or {}).get("properties"), found.error)
@@ -136,11 +138,11 @@ class Case:
 
     def blanks(self) -> dict[str, str]:
         """What fills the blanks of a mend."""
-        told = self.settings
+        told, who = self.settings, self.examination.signed_in.value
         vault = told.credential_vault_url or told.vault_url
         known = {
             "client id": self.client_id,
-            "object id": self.object_id,
+            "object id": who.object_id if who else "",
             "vault": vault.removeprefix("https://").split(".")[0],
             "secret": told.credential_name,
             "subscription": told.subscription_id,
