@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_azureml.errors import DeniedError, ServiceError
 from airflow_provider_azureml.rest.flow import Response, parse_error
 
-INTENT, OUTCOME = "intent", "outcome"
+INTENT, OUTCOME, DIAGNOSIS = "intent", "outcome", "diagnosis"
 DONE, REFUSED, FAILED, NO_ANSWER = "done", "refused", "failed", "no answer"
 UNKNOWN = "unknown (no outcome recorded)"
 
@@ -98,7 +98,7 @@ class Outcome:
             event=event,
             result=_result(answer),
             status=answer.status,
-            code="".join(letter if letter.isprintable() else "?" for letter in code[:200]),
+            code=printable(code, 200),
             request_id=answer.request_id,
             attempts=attempts,
             duration_ms=round(seconds * 1000),
@@ -107,6 +107,37 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON values, with what is known only."""
         return {"kind": OUTCOME, **_known(asdict(self))}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a refusal meant: nothing was sent, a person was told why.
+
+    :param resource: ARM id of the job that was refused, empty where it was not a job.
+    :param plane: where it was refused: Entra, ARM, data or vault.
+    :param mend: a command or a step, as it stands in the task's log.
+    """
+
+    event: str
+    resource: str
+    deployment: str
+    connection: str
+    auth: str
+    plane: str
+    cause: str
+    mend: str
+    task: TaskKey | None = None
+    action: str = "diagnosis"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON values, with what is known only."""
+        texts = {name: printable(getattr(self, name), 2000) for name in ("plane", "cause", "mend")}
+        return {"kind": DIAGNOSIS, **_known({**asdict(self), **texts})}
+
+
+def printable(text: str, most: int) -> str:
+    """Other people's text, on one line and not too long."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:most])
 
 
 def _result(answer: Response | ServiceError) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_azureml.audit.action import Act, classify
 from airflow_provider_azureml.audit.detail import detail_of
-from airflow_provider_azureml.audit.event import Intent, Outcome, TaskKey, Who
+from airflow_provider_azureml.audit.event import Diagnosis, Intent, Outcome, TaskKey, Who
 from airflow_provider_azureml.audit.sink import Journal
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError
@@ -55,6 +55,26 @@ class Recorder:
         """A new event; None for a request that changes nothing and reveals no secret."""
         act = classify(request, self.cloud)
         return Recording(self, act, request, correlation_id) if act else None
+
+    def diagnosed(self, plane: str, cause: str, mend: str, resource: str) -> None:
+        """Write down what a person was told about a refusal. Nothing depends on it: a gap is told, never raised."""
+        record = Diagnosis(
+            event=str(uuid.uuid4()),
+            resource=resource,
+            deployment=self.deployment,
+            connection=self.connection,
+            auth=self.auth,
+            plane=plane,
+            cause=cause,
+            mend=mend,
+            task=self.task(),
+        )
+        try:
+            self.journal.append(record.to_dict())
+        except OSError as error:
+            self.tell(
+                logging.ERROR, f"audit: a diagnosis is not recorded: {_told(error)} {_mend(self.journal)}"
+            )
 
 
 @dataclass

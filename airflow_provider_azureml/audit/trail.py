@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_azureml.audit.chain import BrokenLine, unseal
 from airflow_provider_azureml.audit.check import PATTERN
-from airflow_provider_azureml.audit.event import INTENT, OUTCOME, UNKNOWN
+from airflow_provider_azureml.audit.event import DIAGNOSIS, INTENT, OUTCOME, UNKNOWN
 
 _ENVELOPE = frozenset({"prev", "kind", "seq"})
 
@@ -37,10 +37,15 @@ class Wanted:
         return about and ours and (not self.task_id or task.get("task_id") == self.task_id)
 
 
-def events(folder: Path, wanted: Wanted) -> list[dict[str, Any]]:
-    """The events, oldest first, each with `outcome` or `"outcome": UNKNOWN`. Raises OSError."""
+def events(folder: Path, wanted: Wanted, days: Collection[str] = ()) -> list[dict[str, Any]]:
+    """The events, oldest first, each with `outcome` or `"outcome": UNKNOWN`. Raises OSError.
+
+    :param days: look into these days only (`YYYY-MM-DD`, UTC); empty for all.
+    """
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob(PATTERN)):
+        if days and path.parent.name not in days:
+            continue
         for record in _records(path, json.dumps(wanted.run)[1:-1].encode()):
             _take(record, wanted, found)
     return sorted(found.values(), key=lambda event: str(event["time"]))
@@ -51,6 +56,9 @@ def _take(record: dict[str, Any], wanted: Wanted, found: dict[str, dict[str, Any
     if record.get("kind") == INTENT and wanted.fits(record):
         event = {name: value for name, value in record.items() if name not in _ENVELOPE}
         found[key] = {**event, "outcome": UNKNOWN}
+    elif record.get("kind") == DIAGNOSIS and wanted.fits(record):
+        event = {name: value for name, value in record.items() if name not in _ENVELOPE}
+        found[key] = {**event, "outcome": {"result": str(record.get("cause", ""))}}
     elif record.get("kind") == OUTCOME and key in found:
         outside = _ENVELOPE | {"event", "writer"}
         found[key]["outcome"] = {name: value for name, value in record.items() if name not in outside}

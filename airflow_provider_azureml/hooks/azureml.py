@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_azureml import connection
-from airflow_provider_azureml.access.diagnose import diagnose
+from airflow_provider_azureml.access.diagnose import Finding, diagnose
 from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
 from airflow_provider_azureml.connection import Settings
@@ -117,6 +117,16 @@ class AzureMLHook(BaseHook):
         if settings not in self._recorders:
             self._recorders[settings] = recorder_for(settings, self.task_instance, self._tell)
         return self._recorders[settings]
+
+    def record_finding(self, finding: Finding, job_name: str = "") -> None:
+        """Keep what a refusal meant, for the page and the audit trail; never an error of its own."""
+        try:
+            recorder = self.recorder(self.settings)
+            resource = f"{self.workspace.path}/jobs/{job_name}" if job_name else ""
+        except AzureMLError:  # the connection itself is what is refused: its error says so
+            return
+        if recorder:
+            recorder.diagnosed(finding.plane, finding.cause, finding.mend, resource)
 
     def _tell(self, level: int, text: str) -> None:
         self.log.log(level, "%s", text)
