@@ -1,128 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
 """An Airflow connection as frozen settings: the only reader of its fields, and a strict one.
 
-What each way of signing in needs and may have is one table (`_WAYS`). A field that the chosen way
-does not use is an error: an ignored field is an identity somebody believes in and does not get.
-
-Names of extras matter: Airflow masks a value when its key holds `secret`, `token`, `password` and
-the like, in the UI and, word by word, in every log. So the one secret sits in the password field,
-and no other field has such a name: a Key Vault secret named `train` would black out that word.
+What each way of signing in needs and may have is one table (`ways.py`); nothing is inferred from
+which fields happen to be filled.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_azureml.clouds import CLOUDS, Cloud, cloud_of
 from airflow_provider_azureml.errors import ConfigurationError
+from airflow_provider_azureml.ways import (
+    EVERYWHERE,
+    FLAGS,
+    FORMS,
+    MAIN_FIELD,
+    MENDS,
+    SOURCES,
+    SYSTEM_ASSIGNED,
+    URLS,
+    VOUCHER,
+    WAYS,
+    Choice,
+    Form,
+    Way,
+    users_of,
+    way_of,
+)
+
+__all__ = ["CLOUDS", "CONN_TYPE", "Cloud", "Settings", "parse"]
 
 CONN_TYPE = "azureml"
 
 
 @dataclass(frozen=True)
-class Cloud:
-    """One Azure: its hosts and audiences (docs: national clouds). URLs have no trailing slash."""
-
-    name: str
-    resource_manager: str
-    authority: str
-    ml_audience: str
-    storage_suffix: str
-    vault_suffix: str
-    graph: str
-    assertion_audience: str
-    region_suffix: str
-
-    @property
-    def arm_scope(self) -> str:
-        """Scope of ARM, and of run history (the SDK sends it the same token)."""
-        return f"{self.resource_manager}/.default"
-
-    @property
-    def graph_scope(self) -> str:
-        """Scope of Microsoft Graph."""
-        return f"{self.graph}/.default"
-
-    @property
-    def ml_scope(self) -> str:
-        """Scope of Azure ML's own data plane."""
-        return f"{self.ml_audience}/.default"
-
-    @property
-    def vault_scope(self) -> str:
-        """Scope of Key Vault."""
-        return f"https://{self.vault_suffix}/.default"
-
-    def trusts(self, url: str) -> bool:
-        """Whether a bearer token may go to this address: https, and a host of this cloud."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        exact = {urlsplit(self.resource_manager).hostname, urlsplit(self.graph).hostname}
-        suffixes = (self.region_suffix, self.storage_suffix, self.vault_suffix)
-        known = host in exact or host.endswith(tuple("." + suffix for suffix in suffixes))
-        return parts.scheme == "https" and known
-
-
-CLOUDS = {
-    cloud.name: cloud
-    for cloud in (
-        Cloud(
-            name="public",
-            resource_manager="https://management.azure.com",
-            authority="https://login.microsoftonline.com",
-            ml_audience="https://ml.azure.com",
-            storage_suffix="core.windows.net",
-            vault_suffix="vault.azure.net",
-            graph="https://graph.microsoft.com",
-            assertion_audience="api://AzureADTokenExchange",
-            region_suffix="api.azureml.ms",
-        ),
-        Cloud(
-            name="usgovernment",
-            resource_manager="https://management.usgovcloudapi.net",
-            authority="https://login.microsoftonline.us",
-            ml_audience="https://ml.azure.us",
-            storage_suffix="core.usgovcloudapi.net",
-            vault_suffix="vault.usgovcloudapi.net",
-            graph="https://graph.microsoft.us",
-            assertion_audience="api://AzureADTokenExchangeUSGov",
-            region_suffix="api.ml.azure.us",
-        ),
-        Cloud(
-            name="china",
-            resource_manager="https://management.chinacloudapi.cn",
-            authority="https://login.chinacloudapi.cn",
-            ml_audience="https://ml.azure.cn",
-            storage_suffix="core.chinacloudapi.cn",
-            vault_suffix="vault.azure.cn",
-            graph="https://microsoftgraph.chinacloudapi.cn",
-            assertion_audience="api://AzureADTokenExchangeChina",
-            region_suffix="api.ml.azure.cn",
-        ),
-    )
-}
-
-
-@dataclass(frozen=True)
 class Settings:
-    """A checked connection. Empty text means "not given"."""
+    """A checked connection. Empty text means "not given".
+
+    :param password: the client secret, the certificate's password or the key that signs for Okta.
+    """
 
     conn_id: str
     auth: str
     cloud: Cloud
     tenant_id: str = ""
     client_id: str = ""
-    client_secret: str = field(default="", repr=False)
+    object_id: str = ""
+    resource_id: str = ""
+    password: str = field(default="", repr=False)
     credential_vault_url: str = ""
     credential_name: str = ""
     credential_reader_client_id: str = ""
-    assertion_file: str = ""
+    certificate_file: str = ""
+    send_certificate_chain: bool = False
     federated_source: str = ""
+    assertion_file: str = ""
+    assertion_audience: str = ""
     source_client_id: str = ""
+    issuer_url: str = ""
+    source_scope: str = ""
+    source_key_file: str = ""
+    source_key_id: str = ""
+    aws_region: str = ""
+    aws_role_arn: str = ""
+    aws_tags: bool = False
+    cognito_pool_id: str = ""
+    cognito_provider: str = ""
+    cognito_login: str = ""
     subscription_id: str = ""
     resource_group: str = ""
     workspace_name: str = ""
@@ -133,41 +82,11 @@ class Settings:
         """Raise ConfigurationError for the first of these fields that is empty."""
         for name in names:
             if not getattr(self, name):
-                raise ConfigurationError(
-                    f"connection '{self.conn_id}', extra '{name}'", "is missing.", f"Add '{name}'."
-                )
+                raise self.error(name, "is missing.", f"Add '{name}'.")
 
-
-@dataclass(frozen=True)
-class Field:
-    """One field of the connection form: what a person reads, and its JSON schema."""
-
-    label: str
-    description: str
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": ["string", "null"]})
-
-
-@dataclass(frozen=True)
-class _Way:
-    """What one way of signing in needs, and what it may have besides."""
-
-    needs: frozenset[str]
-    may_have: frozenset[str] = frozenset()
-
-
-_VAULTED = frozenset({"credential_vault_url", "credential_name", "credential_reader_client_id"})
-_WAYS = {
-    "client_secret": _Way(frozenset({"tenant_id", "client_id"}), _VAULTED | {"client_secret"}),
-    "managed_identity": _Way(frozenset({"client_id"})),
-    "workload_identity": _Way(frozenset({"tenant_id", "client_id"}), frozenset({"assertion_file"})),
-    "federated": _Way(frozenset({"tenant_id", "client_id", "federated_source", "source_client_id"})),
-}
-_SOURCES = ("managed_identity",)
-_EVERYWHERE = frozenset(
-    {"cloud", "subscription_id", "resource_group", "workspace_name", "account_url", "vault_url"}
-)
-SYSTEM_ASSIGNED = "system"
-"""As a managed identity's `client_id`: the host's system-assigned identity, said on purpose."""
+    def error(self, name: str, problem: str, mend: str) -> ConfigurationError:
+        """What is wrong with one field of this connection."""
+        return ConfigurationError(_place(self.conn_id, name), problem, mend)
 
 
 def parse(
@@ -182,35 +101,33 @@ def parse(
 
     :param extra: the connection's extra as a mapping; blank values count as not given.
     """
-    given = _Given(conn_id, _texts(conn_id, extra))
+    given = _Given(conn_id, _values(conn_id, extra))
     given.refuse_foreign_type(conn_type)
     given.refuse_main_field("login", login, "Put the client id into the extra 'client_id'.")
     given.refuse_main_field("host", host, "Give addresses as extras 'account_url' or 'vault_url'.")
-    auth = given.auth()
-    way = _WAYS[auth]
-    cloud = _cloud(given, extra.get("cloud"))
-    values = {name: text for name, text in given.values.items() if name not in ("auth", "cloud")}
+    auth, source = given.auth_and_source()
+    given.refuse_unknown()
+    cloud = cloud_of(_place(conn_id, "cloud"), extra.get("cloud"))
+    values = {name: value for name, value in given.values.items() if name != "auth"}
     if password:
-        values["client_secret"] = password
-    given.refuse_unknown(values)
-    given.refuse_unused(values, auth, way)
-    given.refuse_missing(values, auth, way)
-    if auth == "client_secret":
-        given.check_secret(values)
-    given.check_forms(values, auth, cloud)
+        values[MAIN_FIELD] = password
+    _Chosen(conn_id, auth, way_of(auth, source), values).check(cloud)
     return Settings(conn_id=conn_id, auth=auth, cloud=cloud, **values)
+
+
+def _place(conn_id: str, name: str) -> str:
+    return f"connection '{conn_id}', {MAIN_FIELD if name == MAIN_FIELD else f'extra {name!r}'}"
 
 
 @dataclass(frozen=True)
 class _Given:
-    """The extras a person gave, and the rules about them."""
+    """The extras a person gave, and the rules that hold for all ways."""
 
     conn_id: str
-    values: Mapping[str, str]
+    values: Mapping[str, Any]
 
     def error(self, name: str, problem: str, mend: str) -> ConfigurationError:
-        where = "password" if name == "client_secret" else f"extra '{name}'"
-        return ConfigurationError(f"connection '{self.conn_id}', {where}", problem, mend)
+        return ConfigurationError(_place(self.conn_id, name), problem, mend)
 
     def refuse_foreign_type(self, conn_type: str) -> None:
         if conn_type != CONN_TYPE:
@@ -223,148 +140,135 @@ class _Given:
         if value:
             raise ConfigurationError(f"connection '{self.conn_id}', {name}", "is not used.", mend)
 
-    def auth(self) -> str:
-        auth, known = self.values.get("auth", ""), ", ".join(_WAYS)
-        if not auth:
-            raise self.error("auth", "is missing; nothing is guessed.", f"Choose one of: {known}.")
-        if auth not in _WAYS:
-            raise self.error("auth", f"'{auth}' is unknown.", f"Choose one of: {known}.")
-        return auth
+    def auth_and_source(self) -> tuple[str, str]:
+        """How to sign in, and who vouches when that is `federated`."""
+        auth = self._word("auth", WAYS, "is missing; nothing is guessed.")
+        if auth != "federated":
+            return auth, ""
+        return auth, self._word("federated_source", SOURCES, f"is missing; auth '{auth}' needs it.")
 
-    def refuse_unknown(self, values: Mapping[str, str]) -> None:
-        known = {item.name for item in fields(Settings)} - {"conn_id", "auth", "cloud"}
-        allowed_extras = known - {"client_secret"}
+    def _word(self, name: str, known: Mapping[str, Way], missing: str) -> str:
+        word, mend = str(self.values.get(name, "")), f"Choose one of: {', '.join(known)}."
+        if not word:
+            raise self.error(name, missing, mend)
+        if word not in known:
+            raise self.error(name, f"'{word}' is unknown.", mend)
+        return word
+
+    def refuse_unknown(self) -> None:
+        known = {item.name for item in fields(Settings)} - {"conn_id", "cloud", MAIN_FIELD}
         for name in self.values:
-            if name == "client_secret":
+            if name in _SECRETS:
                 where = f"connection '{self.conn_id}', extra '{name}'"
                 raise ConfigurationError(where, "must not stand in the extras.", _MOVE_IT)
-            if name in values and name not in allowed_extras:
-                close = get_close_matches(name, sorted(allowed_extras), n=1)
+            if name not in known:
+                close = get_close_matches(name, sorted(known), n=1)
                 mend = f"Did you mean '{close[0]}'?" if close else "Remove it."
                 raise self.error(name, "is unknown.", mend)
 
-    def refuse_unused(self, values: Mapping[str, str], auth: str, way: _Way) -> None:
-        for name in values:
-            if name not in way.needs | way.may_have | _EVERYWHERE:
-                users = [other for other, that in _WAYS.items() if name in that.needs | that.may_have]
-                mend = f"Remove it, or choose auth {' or '.join(users)}."
-                raise self.error(name, f"is not used by auth '{auth}'.", mend)
 
-    def refuse_missing(self, values: Mapping[str, str], auth: str, way: _Way) -> None:
-        for name in sorted(way.needs - values.keys()):
-            raise self.error(name, f"is missing; auth '{auth}' needs it.", _HINTS.get(name, "Add it."))
+@dataclass(frozen=True)
+class _Chosen:
+    """The fields of a connection, and the rules of the way that it chose."""
 
-    def check_secret(self, values: Mapping[str, str]) -> None:
-        vaulted = _VAULTED & values.keys()
-        if "client_secret" in values and vaulted:
-            mend = f"Remove the password, or {', '.join(sorted(vaulted))}."
-            raise self.error("client_secret", "and a Key Vault reference exclude each other.", mend)
-        if "client_secret" in values:
-            return
-        if not vaulted:
-            mend = f"Set it, or refer to Key Vault with {', '.join(sorted(_VAULTED))}."
-            raise self.error("client_secret", "is missing.", mend)
-        for name in sorted(_VAULTED - vaulted):
-            raise self.error(name, "is missing beside the other Key Vault fields.", "Add it.")
+    conn_id: str
+    auth: str
+    way: Way
+    values: Mapping[str, Any]
 
-    def check_forms(self, values: Mapping[str, str], auth: str, cloud: Cloud) -> None:
-        for name in _IDS & values.keys():
-            system = values[name] == SYSTEM_ASSIGNED and self._may_be_system(name, auth)
-            if not system and not _GUID.fullmatch(values[name]):
-                raise self.error(name, f"'{values[name]}' is not a GUID.", _HINTS.get(name, "Correct it."))
-        for name in _URLS & values.keys():
-            if not cloud.trusts(values[name]) or urlsplit(values[name]).path not in ("", "/"):
-                problem = f"'{values[name]}' is not a host of cloud '{cloud.name}'."
-                raise self.error(name, problem, f"Give it like {_URL_FORMS[name].format(cloud=cloud)}.")
-        source = values.get("federated_source", _SOURCES[0])
-        if source not in _SOURCES:
-            mend = f"Choose one of: {', '.join(_SOURCES)}."
-            raise self.error("federated_source", f"'{source}' is unknown.", mend)
+    def error(self, name: str, problem: str, mend: str) -> ConfigurationError:
+        return ConfigurationError(_place(self.conn_id, name), problem, mend)
 
-    @staticmethod
-    def _may_be_system(name: str, auth: str) -> bool:
+    @property
+    def who(self) -> str:
+        source = self.values.get("federated_source")
+        return f"auth '{self.auth}'" + (f" with federated_source '{source}'" if source else "")
+
+    def check(self, cloud: Cloud) -> None:
+        self.refuse_unused()
+        self.refuse_missing()
+        if self.way.one_of:
+            self.check_choice(self.way.one_of)
+        self.check_forms()
+        self.check_addresses(cloud)
+
+    def refuse_unused(self) -> None:
+        for name in self.values:
+            if name not in self.way.knows | EVERYWHERE:
+                mend = f"Remove it, or choose {' or '.join(users_of(name))}."
+                raise self.error(name, f"is not used by {self.who}.", mend)
+
+    def refuse_missing(self) -> None:
+        for name in sorted(self.way.needs - self.values.keys()):
+            raise self.error(name, f"is missing; {self.who} needs it.", MENDS.get(name, "Add it."))
+
+    def check_choice(self, choice: Choice) -> None:
+        """Exactly one group of fields, and that one whole."""
+        begun = [group for group in choice if self.values.keys() & set(group)]
+        if not begun:
+            first, *others = (", ".join(group) for group in choice)
+            raise self.error(first, "is missing.", f"Give it, or instead: {'; or: '.join(others)}.")
+        if len(begun) > 1:
+            one, other = (next(name for name in group if name in self.values) for group in begun[:2])
+            raise self.error(one, f"and '{other}' exclude each other.", "Remove one of them.")
+        for name in begun[0]:
+            if name not in self.values:
+                raise self.error(name, "is missing beside the fields that belong to it.", _add(name))
+
+    def check_forms(self) -> None:
+        for name, form in {**FORMS, **self._vouchers_form()}.items():
+            text = self.values.get(name)
+            if text is None or (text == SYSTEM_ASSIGNED and self._may_be_system(name)):
+                continue
+            if not form.pattern.fullmatch(text):
+                raise self.error(name, f"'{text}' is not {form.called}.", form.mend)
+
+    def check_addresses(self, cloud: Cloud) -> None:
+        for name, like in URLS.items():
+            url = self.values.get(name)
+            if url and (not cloud.trusts(url) or urlsplit(url).path not in ("", "/")):
+                problem = f"'{url}' is not a host of cloud '{cloud.name}'."
+                raise self.error(name, problem, f"Give it like {like.format(cloud=cloud)}.")
+
+    def _vouchers_form(self) -> Mapping[str, Form]:
+        vouched = self.values.get("federated_source") == "managed_identity"
+        return {"source_client_id": VOUCHER} if vouched else {}
+
+    def _may_be_system(self, name: str) -> bool:
         """A system-assigned identity can sign in, but cannot be an app's federated credential."""
-        own = name == "client_id" and auth == "managed_identity"
+        own = name == "client_id" and self.auth == "managed_identity"
         return own or name == "credential_reader_client_id"
 
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_IDS = frozenset({"client_id", "source_client_id", "credential_reader_client_id", "subscription_id"})
-_URLS = frozenset({"account_url", "vault_url", "credential_vault_url"})
-_URL_FORMS = {
-    "account_url": "https://<account>.dfs.{cloud.storage_suffix}",
-    "vault_url": "https://<vault>.{cloud.vault_suffix}",
-    "credential_vault_url": "https://<vault>.{cloud.vault_suffix}",
-}
+_SECRETS = frozenset({MAIN_FIELD, "client_secret", "private_key", "certificate_password"})
 _MOVE_IT = "Put it into the connection's password field, which Airflow encrypts."
-_HINTS = {
-    "client_id": f"Add the application's or identity's client id ('{SYSTEM_ASSIGNED}' for a host's own).",
-    "federated_source": f"Choose one of: {', '.join(_SOURCES)}.",
-    "source_client_id": "Add the client id of the user-assigned managed identity that vouches.",
-    "tenant_id": "Add the Entra tenant's id.",
-}
 
 
-def _texts(conn_id: str, extra: Mapping[str, Any]) -> dict[str, str]:
-    """Extras as text. `cloud` alone may be an object."""
-    texts = {}
+def _add(name: str) -> str:
+    return MENDS.get(name, "Add it.")
+
+
+def _values(conn_id: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given: texts, and True for a flag. `cloud` alone may be an object, and is not in it."""
+    values: dict[str, Any] = {}
     for name, value in extra.items():
         if value is None or value == "" or name == "cloud":
             continue
-        if not isinstance(value, str):
-            where = f"connection '{conn_id}', extra '{name}'"
-            raise ConfigurationError(where, f"is a {type(value).__name__}.", "Write it as text.")
-        texts[name] = value.strip().rstrip("/") if name in _URLS else value.strip()
-    return texts
+        if name in FLAGS:
+            if _flag(conn_id, name, value):
+                values[name] = True
+        elif not isinstance(value, str):
+            problem = f"is a {type(value).__name__}."
+            raise ConfigurationError(_place(conn_id, name), problem, "Write it as text.")
+        else:
+            values[name] = value.strip().rstrip("/") if name.endswith("_url") else value.strip()
+    return values
 
 
-def _cloud(given: _Given, value: object) -> Cloud:
-    """A named cloud, or one whose endpoints are all written out."""
-    if not value:
-        return CLOUDS["public"]
-    if isinstance(value, str) and value in CLOUDS:
-        return CLOUDS[value]
-    names = [item.name for item in fields(Cloud)]
-    if not isinstance(value, Mapping) or sorted(value) != sorted(names):
-        mend = f"Choose one of: {', '.join(CLOUDS)}; or give an object with {', '.join(names)}."
-        raise given.error("cloud", "is not a cloud.", mend)
-    return Cloud(**{name: str(value[name]).rstrip("/") for name in names})
-
-
-def form() -> dict[str, Field]:
-    """The connection form: extras in the order in which a person fills them."""
-    auths, sources = list(_WAYS), [None, *_SOURCES]
-    guid = {"type": ["string", "null"], "pattern": f"^({_GUID.pattern}|{SYSTEM_ASSIGNED})$"}
-    return {
-        "auth": Field("Sign in as", "How to become somebody.", {"type": "string", "enum": auths}),
-        "tenant_id": Field("Tenant", "Entra tenant. Not for managed_identity."),
-        "client_id": Field(
-            "Client id", "Of the application or managed identity; 'system' for a host's own.", guid
-        ),
-        "federated_source": Field(
-            "Assertion source", "Who vouches, for federated.", {"type": ["string", "null"], "enum": sources}
-        ),
-        "source_client_id": Field(
-            "Vouching identity", "Client id of that managed identity, for federated.", guid
-        ),
-        "assertion_file": Field(
-            "Assertion file", "For workload_identity; else AZURE_FEDERATED_TOKEN_FILE of the pod."
-        ),
-        "credential_vault_url": Field("Vault of the secret", "For client_secret kept in Key Vault."),
-        "credential_name": Field("Name in that vault", "Name of the Key Vault secret."),
-        "credential_reader_client_id": Field(
-            "Reader of that vault", "Client id of the managed identity that may read it.", guid
-        ),
-        "cloud": Field(
-            "Cloud", "Which Azure; public when empty.", {"type": ["string", "null"], "enum": [None, *CLOUDS]}
-        ),
-        "subscription_id": Field("Subscription", "Of the workspace.", guid),
-        "resource_group": Field("Resource group", "Of the workspace."),
-        "workspace_name": Field("Workspace", "Name of the Azure ML workspace."),
-        "account_url": Field("Data lake", "https://<account>.dfs.core.windows.net, for the lake hook."),
-        "vault_url": Field("Key Vault", "https://<vault>.vault.azure.net, for the vault hook."),
-    }
-
-
-HIDDEN_FIELDS = ("host", "port", "login", "schema")
-RELABELING = {"password": "Client secret", "extra": "Extra"}
+def _flag(conn_id: str, name: str, value: object) -> bool:
+    """True or false, as JSON or as text. Any other text would be taken for true by Python."""
+    told = str(value).strip().lower()
+    if told not in ("true", "false"):
+        problem = f"'{value}' is neither true nor false."
+        raise ConfigurationError(_place(conn_id, name), problem, "Write true or false.")
+    return told == "true"

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_azureml import __version__, connection
+from airflow_provider_azureml import __version__, connection, form
 
 PACKAGE = "airflow_provider_azureml"
 INTEGRATION = "Azure Machine Learning"
 HOOK = f"{PACKAGE}.hooks.azureml.AzureMLHook"
 MODULES = {
     "hooks": ("azureml", "keyvault", "lake"),
-    "operators": ("job", "model", "reaper", "rotation"),
+    "operators": ("grant", "job", "model", "reaper", "rotation"),
     "sensors": ("asset", "compute", "job"),
-    "triggers": ("asset", "child", "compute", "job", "moment"),
+    "triggers": ("asset", "child", "compute", "job", "moment", "probe"),
 }
 
 
@@ -49,15 +49,15 @@ def _connection_type() -> dict[str, Any]:
     """The connection form. Airflow 3.2 and later read it here, without importing the hook."""
     fields = {
         name: {"label": field.label, "description": field.description, "schema": dict(field.schema)}
-        for name, field in connection.form().items()
+        for name, field in form.form().items()
     }
     return {
         "connection-type": connection.CONN_TYPE,
         "hook-class-name": HOOK,
         "hook-name": INTEGRATION,
         "ui-field-behaviour": {
-            "hidden-fields": list(connection.HIDDEN_FIELDS),
-            "relabeling": dict(connection.RELABELING),
+            "hidden-fields": list(form.HIDDEN_FIELDS),
+            "relabeling": dict(form.RELABELING),
             "placeholders": {},
         },
         "conn-fields": fields,
@@ -113,6 +113,18 @@ OPTIONS: dict[str, dict[str, str]] = {
         "description": "File that 'airflow-azureml access check --json --out FILE' writes, and that the page "
         "Azure ML access shows. Airflow's API server has to be able to read it.",
         "example": "/var/lib/airflow/azureml-access.json",
+    },
+    "broker_conn_id": {
+        "description": "Connection of the broker: the identity that grants roles for the time of a run "
+        "(AzureMLGrantAccessOperator, access='grant'), and that sees who holds which (access='verify'). "
+        "Empty: nobody grants, and verify sees what the submitter itself may see.",
+        "example": "azureml_broker",
+    },
+    "lease_container": {
+        "description": "Container, in the storage account of the broker's account_url, that holds who "
+        "needs which grant just now. It must exist.",
+        "example": "airflow-leases",
+        "default": "airflow-leases",
     },
 }
 """Section `[azureml]` of airflow.cfg."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from airflow_provider_azureml import connection
+from airflow_provider_azureml import connection, form
 from airflow_provider_azureml.cli.command import Command
 from airflow_provider_azureml.cli.commands import COMMANDS
 from airflow_provider_azureml.provider_info import get_provider_info
+from airflow_provider_azureml.ways import SOURCES, WAYS, Way, way_of
 
 HERE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate_reference.py; do not edit. -->\n\n"
 OPERATORS = {
     "operators.job": "AzureMLRunJobOperator",
+    "operators.grant": "AzureMLGrantAccessOperator AzureMLRevokeAccessOperator AzureMLGrantReaperOperator",
     "operators.model": "AzureMLRegisterModelOperator",
     "operators.reaper": "AzureMLReaperOperator",
     "operators.rotation": "AzureMLRotateSecretOperator",
@@ -73,15 +76,35 @@ def _configuration() -> str:
 
 
 def _connection() -> str:
-    rows = [
-        f"| `{name}` | {field.label} | {field.description} |" for name, field in connection.form().items()
-    ]
+    rows = [f"| `{name}` | {field.label} | {field.description} |" for name, field in form.form().items()]
     head = (
-        f"# The connection\n\n{NOTE}Type `{connection.CONN_TYPE}`. All fields are extras, but for the secret of "
-        "`auth: client_secret`, which is the connection's\npassword. A field that is unknown, or that the chosen "
-        "`auth` does not use, is an error that names it.\n\n| extra | label | meaning |\n|---|---|---|\n"
+        f"# The connection\n\n{NOTE}Type `{connection.CONN_TYPE}`. All fields are extras, but for the one secret, "
+        "which is the connection's password: a client secret,\na certificate's password or Okta's key. A field that is "
+        "unknown, or that the chosen `auth` does not use, is an error that names\nit. How to set up each way: "
+        "[how-to/sign-in.md](../how-to/sign-in.md).\n\n"
+        + _ways()
+        + "\n| extra | label | meaning |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
+
+
+def _ways() -> str:
+    named = {f"`{auth}`": way for auth, way in WAYS.items() if auth != "federated"}
+    named |= {f"`federated`, `{source}`": way_of("federated", source) for source in SOURCES}
+    rows = [
+        f"| {name} | {_list(way.needs)} | {_choice(way)} | {_list(way.may_have)} |"
+        for name, way in named.items()
+    ]
+    head = "| `auth`, `federated_source` | needs | and one of | may have |\n|---|---|---|---|\n"
+    return head + "\n".join(rows) + "\n"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(set(names) - {"federated_source"}))
+
+
+def _choice(way: Way) -> str:
+    return "; ".join(" + ".join(f"`{name}`" for name in group) for group in way.one_of)
 
 
 def _operators() -> str:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from airflow_provider_azureml.access.table import TABLE, Row
+from airflow_provider_azureml.access.refusal import Row
+from airflow_provider_azureml.access.roles import least_role
+from airflow_provider_azureml.access.table import TABLE
 
 ScopeOf = Callable[[str], str]
 
@@ -19,11 +21,15 @@ class Finding:
 
     :param plane: where it was refused: Entra, ARM, data or vault.
     :param mend: a command or a step, to be read before it is run: `<...>` is for the reader to fill in.
+    :param number: of the row in the table.
+    :param told: what the text says of itself: `who`, `action`, `scope`, `app` and the like.
     """
 
     cause: str
     plane: str
     mend: str
+    number: int = 0
+    told: Mapping[str, str] | None = None
 
     def beside(self, text: str) -> str:
         """The text itself, and below it cause and mend."""
@@ -46,31 +52,47 @@ def _unknown_scope(datastore: str) -> str:
     return ""
 
 
-def diagnose(text: str, run_identity: str = "", scope_of: ScopeOf = _unknown_scope) -> Finding | None:
+def diagnose(
+    text: str,
+    run_identity: str = "",
+    scope_of: ScopeOf = _unknown_scope,
+    facts: Mapping[str, str] | None = None,
+) -> Finding | None:
     """The finding for the text of an error, None when the table knows none: then nothing is guessed.
 
     :param run_identity: object id or client id of the principal that the job ran as, where known.
     :param scope_of: ARM id of the container behind a datastore, empty when it is not to be had; asked
         only when the mend wants it.
+    :param facts: what else is known, by the name of the blank: `client id`, `vault`, `secret`, `account`.
     """
     for pattern, row in _patterns():
         match = pattern.search(text)
         if match:
-            known = _Known({name: value for name, value in match.groupdict().items() if value})
-            mend = row.mend.format_map(known)
-            return Finding(
-                row.cause.format_map(known), row.plane, _filled_in(mend, text, run_identity, scope_of)
-            )
+            told = {name: value for name, value in match.groupdict().items() if value}
+            known = _Known(told, **_role_for(told.get("action", "")))
+            filled = {**(facts or {}), **({"run identity": run_identity} if run_identity else {})}
+            mend = _filled_in(row.mend.format_map(known), text, filled, scope_of)
+            return Finding(row.cause.format_map(known), row.plane, mend, row.number, told)
     return None
+
+
+def _role_for(action: str) -> dict[str, str]:
+    """The least role for an action, as the blank `role`."""
+    if not action:
+        return {}
+    is_data = action.startswith("Microsoft.KeyVault/") or "/blobs/" in action
+    return {"role": least_role(action, is_data) or f"<a role with {action}>"}
 
 
 _DATASTORE = re.compile(r"azureml://\S*?datastores/([A-Za-z0-9_]+)/")
 
 
-def _filled_in(mend: str, text: str, run_identity: str, scope_of: ScopeOf) -> str:
+def _filled_in(mend: str, text: str, known: Mapping[str, str], scope_of: ScopeOf) -> str:
     """The mend with the blanks that the text, the job, or the workspace can fill."""
     datastore = _DATASTORE.search(text)
-    if datastore and "<container>" in mend:
+    if datastore and "<container>" in mend and "container" not in known:
         scope = scope_of(datastore[1]) or f"<container of datastore {datastore[1]}>"
         mend = mend.replace("<container>", scope)
-    return mend.replace("<run identity>", run_identity) if run_identity else mend
+    for name, value in known.items():
+        mend = mend.replace(f"<{name}>", value)
+    return mend

@@ -242,6 +242,6 @@ def _attributes(need: Need) -> dict[str, Value]:
     found = _PLACE.search(need.scope)
     told: dict[str, Value] = {}
     if found:
-        told[key("account")] = found[1]
-        told |= {key("container"): found[2]} if found[2] else {}
+        told[key("account")] = found[1].lower()  # as such names always are
+        told |= {key("container"): found[2].lower()} if found[2] else {}
     return told | known(need.attributes)

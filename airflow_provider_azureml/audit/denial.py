@@ -14,7 +14,7 @@ from airflow_provider_azureml.audit.event import DIAGNOSIS, INTENT, OUTCOME, REF
 
 BUDGET = 64 << 20
 """Bytes that one look may read; the newest files come first."""
-_MARKS = (b'"kind":"diagnosis"', b'"result":"refused"')
+_MARKS = (b'"action":"diagnosis"', b'"result":"refused"')
 Task = tuple[str, str]
 """Ids of a DAG and of a task in it."""
 
@@ -84,10 +84,10 @@ def _newest(path: Path) -> dict[Task, Denial]:
     intents: dict[str, dict[str, Any]] = {}
     for record in _records(content):
         kind = record.get("kind")
-        if kind == INTENT:
-            intents[str(record.get("event"))] = record
-        elif kind == DIAGNOSIS:
+        if kind == INTENT and record.get("action") == DIAGNOSIS:
             _put(found, record, _diagnosed(record, found.get(_task(record))))
+        elif kind == INTENT:
+            intents[str(record.get("event"))] = record
         elif kind == OUTCOME and record.get("result") == REFUSED:
             intent = intents.get(str(record.get("event")))
             if intent:
@@ -127,7 +127,8 @@ def _refused(intent: Mapping[str, Any], outcome: Mapping[str, Any]) -> Denial:
 
 
 def _diagnosed(record: Mapping[str, Any], before: Denial | None) -> Denial:
-    told: dict[str, Any] = {name: str(record.get(name, "")) for name in ("plane", "cause", "mend")}
+    detail = record.get("detail") or {}
+    told: dict[str, Any] = {name: str(detail.get(name, "")) for name in ("plane", "cause", "mend")}
     own = _base(record)
     about = before if before and _try_of(before) == (own["run_id"], own["try_number"]) else None
     return Denial(

@@ -17,7 +17,10 @@ _URIS = ("modelUri", "dataUri", "codeUri")
 
 
 def detail_of(request: Request) -> dict[str, Any]:
-    """Run identity, inputs and outputs of a job; source of an asset; role and principal of a grant."""
+    """Run identity, inputs and outputs of a job; source of an asset; role and principal of a grant.
+
+    What the request itself notes wins over what its body says.
+    """
     body = request.json if isinstance(request.json, Mapping) else {}
     found: dict[str, Any] = {}
     for part in (body, _mapping(body.get("properties")), _mapping(body.get("passwordCredential"))):
@@ -31,7 +34,7 @@ def detail_of(request: Request) -> dict[str, Any]:
     ):
         if value:
             found[name] = value
-    return found
+    return {**found, **request.notes}
 
 
 def without_query(uri: str) -> str:

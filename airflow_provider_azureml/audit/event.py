@@ -13,7 +13,9 @@ from typing import Any
 from airflow_provider_azureml.errors import DeniedError, ServiceError
 from airflow_provider_azureml.rest.flow import Response, parse_error
 
-INTENT, OUTCOME, DIAGNOSIS = "intent", "outcome", "diagnosis"
+INTENT, OUTCOME = "intent", "outcome"
+DIAGNOSIS = "diagnosis"
+"""The action of an event that nothing was sent for: a person was told what a refusal means."""
 DONE, REFUSED, FAILED, NO_ANSWER = "done", "refused", "failed", "no answer"
 UNKNOWN = "unknown (no outcome recorded)"
 
@@ -109,30 +111,10 @@ class Outcome:
         return {"kind": OUTCOME, **_known(asdict(self))}
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What a refusal meant: nothing was sent, a person was told why.
-
-    :param resource: ARM id of the job that was refused, empty where it was not a job.
-    :param plane: where it was refused: Entra, ARM, data or vault.
-    :param mend: a command or a step, as it stands in the task's log.
-    """
-
-    event: str
-    resource: str
-    deployment: str
-    connection: str
-    auth: str
-    plane: str
-    cause: str
-    mend: str
-    task: TaskKey | None = None
-    action: str = "diagnosis"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The record as JSON values, with what is known only."""
-        texts = {name: printable(getattr(self, name), 2000) for name in ("plane", "cause", "mend")}
-        return {"kind": DIAGNOSIS, **_known({**asdict(self), **texts})}
+def diagnosis(plane: str, cause: str, mend: str) -> dict[str, str]:
+    """The detail of such an event."""
+    texts = {"plane": plane, "cause": cause, "mend": mend}
+    return {name: printable(text, 2000) for name, text in texts.items()}
 
 
 def printable(text: str, most: int) -> str:

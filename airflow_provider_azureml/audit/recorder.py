@@ -6,12 +6,12 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from airflow_provider_azureml.audit.action import Act, classify
 from airflow_provider_azureml.audit.detail import detail_of
-from airflow_provider_azureml.audit.event import Diagnosis, Intent, Outcome, TaskKey, Who
+from airflow_provider_azureml.audit.event import DONE, Intent, Outcome, TaskKey, Who
 from airflow_provider_azureml.audit.sink import Journal
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError
@@ -56,25 +56,25 @@ class Recorder:
         act = classify(request, self.cloud)
         return Recording(self, act, request, correlation_id) if act else None
 
-    def diagnosed(self, plane: str, cause: str, mend: str, resource: str) -> None:
-        """Write down what a person was told about a refusal. Nothing depends on it: a gap is told, never raised."""
-        record = Diagnosis(
-            event=str(uuid.uuid4()),
+    def note(self, action: str, resource: str, detail: Mapping[str, str], correlation_id: str) -> None:
+        """Write down what no request says: that something was seen. A log that fails is told, no more."""
+        event = str(uuid.uuid4())
+        intent = Intent(
+            event=event,
+            action=action,
             resource=resource,
             deployment=self.deployment,
             connection=self.connection,
             auth=self.auth,
-            plane=plane,
-            cause=cause,
-            mend=mend,
             task=self.task(),
+            correlation_id=correlation_id,
+            detail=detail,
         )
         try:
-            self.journal.append(record.to_dict())
+            self.journal.append(intent.to_dict())
+            self.journal.append(Outcome(event, DONE, 0).to_dict())
         except OSError as error:
-            self.tell(
-                logging.ERROR, f"audit: a diagnosis is not recorded: {_told(error)} {_mend(self.journal)}"
-            )
+            self.tell(logging.ERROR, f"audit: not recorded: {action} on {resource}. {_told(error)}")
 
 
 @dataclass

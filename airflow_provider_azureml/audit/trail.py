@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_azureml.audit.chain import BrokenLine, unseal
 from airflow_provider_azureml.audit.check import PATTERN
-from airflow_provider_azureml.audit.event import DIAGNOSIS, INTENT, OUTCOME, UNKNOWN
+from airflow_provider_azureml.audit.event import INTENT, OUTCOME, UNKNOWN
 
 _ENVELOPE = frozenset({"prev", "kind", "seq"})
 
@@ -56,9 +56,6 @@ def _take(record: dict[str, Any], wanted: Wanted, found: dict[str, dict[str, Any
     if record.get("kind") == INTENT and wanted.fits(record):
         event = {name: value for name, value in record.items() if name not in _ENVELOPE}
         found[key] = {**event, "outcome": UNKNOWN}
-    elif record.get("kind") == DIAGNOSIS and wanted.fits(record):
-        event = {name: value for name, value in record.items() if name not in _ENVELOPE}
-        found[key] = {**event, "outcome": {"result": str(record.get("cause", ""))}}
     elif record.get("kind") == OUTCOME and key in found:
         outside = _ENVELOPE | {"event", "writer"}
         found[key]["outcome"] = {name: value for name, value in record.items() if name not in outside}

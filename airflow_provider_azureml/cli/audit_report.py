@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_azureml.audit import check, trail
-from airflow_provider_azureml.audit.event import UNKNOWN
+from airflow_provider_azureml.audit.event import DIAGNOSIS, UNKNOWN
 from airflow_provider_azureml.cli.command import FOUND, OK
 from airflow_provider_azureml.errors import ConfigurationError
 
@@ -79,13 +79,13 @@ def _row(event: Mapping[str, Any]) -> tuple[str, ...]:
         _as(event),
         action.removeprefix(_PROVIDERS),
         "/".join(resource.rsplit("/", 2)[-2:]),
-        _outcome(event["outcome"]),
+        str((event.get("detail") or {}).get("cause") or _outcome(event["outcome"])),
     )
 
 
 def _as(event: Mapping[str, Any]) -> str:
     """The connection, and whom it became; a diagnosis was sent by nobody."""
-    who = "-" if event["action"] == "diagnosis" else (event.get("who") or {}).get("app_id", "no token")
+    who = "-" if event["action"] == DIAGNOSIS else (event.get("who") or {}).get("app_id", "no token")
     return f"{event['connection']} ({who})"
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_azureml import connection
+from airflow_provider_azureml import connection, form
 from airflow_provider_azureml.access.diagnose import Finding, diagnose
+from airflow_provider_azureml.audit.event import DIAGNOSIS, diagnosis
 from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
 from airflow_provider_azureml.connection import Settings
@@ -118,15 +119,19 @@ class AzureMLHook(BaseHook):
             self._recorders[settings] = recorder_for(settings, self.task_instance, self._tell)
         return self._recorders[settings]
 
+    def note(self, action: str, resource: str, detail: Mapping[str, str]) -> None:
+        """Write into the audit log what no request says."""
+        recorder = self.recorder(self.settings)
+        if recorder:
+            recorder.note(action, resource, detail, self.correlation_id)
+
     def record_finding(self, finding: Finding, job_name: str = "") -> None:
         """Keep what a refusal meant, for the page and the audit trail; never an error of its own."""
         try:
-            recorder = self.recorder(self.settings)
             resource = f"{self.workspace.path}/jobs/{job_name}" if job_name else ""
-        except AzureMLError:  # the connection itself is what is refused: its error says so
-            return
-        if recorder:
-            recorder.diagnosed(finding.plane, finding.cause, finding.mend, resource)
+            self.note(DIAGNOSIS, resource, diagnosis(finding.plane, finding.cause, finding.mend))
+        except AzureMLError as error:  # the connection itself is what is refused: its own error says so
+            self.log.debug("No record of what the refusal means: %s", error)
 
     def _tell(self, level: int, text: str) -> None:
         self.log.log(level, "%s", text)
@@ -236,15 +241,15 @@ class AzureMLHook(BaseHook):
 
         return {
             name: StringField(field.label, description=field.description, widget=BS3TextFieldWidget())
-            for name, field in connection.form().items()
+            for name, field in form.form().items()
         }
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Which of Airflow's own fields the form shows, and as what."""
         return {
-            "hidden_fields": list(connection.HIDDEN_FIELDS),
-            "relabeling": dict(connection.RELABELING),
+            "hidden_fields": list(form.HIDDEN_FIELDS),
+            "relabeling": dict(form.RELABELING),
             "placeholders": {},
         }
 

@@ -28,12 +28,21 @@ class Identity:
 
 def read_claims(token: str) -> Mapping[str, Any]:
     """The payload of a JSON web token, empty when it is none."""
+    return _part(token, 1)
+
+
+def read_header(token: str) -> Mapping[str, Any]:
+    """The header of a JSON web token, empty when it is none."""
+    return _part(token, 0)
+
+
+def _part(token: str, index: int) -> Mapping[str, Any]:
     parts = token.split(".")
     if len(parts) != 3:
         return {}
-    padded = parts[1] + "=" * (-len(parts[1]) % 4)
+    padded = parts[index] + "=" * (-len(parts[index]) % 4)
     try:
-        claims = json.loads(base64.urlsafe_b64decode(padded))
+        found = json.loads(base64.urlsafe_b64decode(padded))
     except ValueError:
         return {}
-    return claims if isinstance(claims, dict) else {}
+    return found if isinstance(found, dict) else {}

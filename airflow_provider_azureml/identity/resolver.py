@@ -6,26 +6,31 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from airflow_provider_azureml.connection import Settings
 from airflow_provider_azureml.identity import (
+    azure_cli,
+    certificate,
     client_secret,
+    default,
     federated,
     managed_identity,
     workload_identity,
 )
+from airflow_provider_azureml.identity.shared import SharedCredential
 from airflow_provider_azureml.identity.threaded import ThreadedCredential
 
-if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
-
 _BUILDERS = {
+    "azure_cli": azure_cli.build,
+    "certificate": certificate.build,
     "client_secret": client_secret.build,
+    "default": default.build,
     "federated": federated.build,
     "managed_identity": managed_identity.build,
     "workload_identity": workload_identity.build,
 }
+_FORGETFUL = frozenset({"azure_cli", "default"})
+"""Ways whose credential keeps no token."""
 
 
 class _Cache:
@@ -37,12 +42,13 @@ class _Cache:
     def clear(self) -> None:
         """Start anew; after a fork the parent's lock may be held by a thread that is gone."""
         self._lock = threading.Lock()
-        self._made: dict[Settings, TokenCredential] = {}
+        self._made: dict[Settings, SharedCredential] = {}
 
-    def get(self, settings: Settings, mask: Callable[[str], None]) -> TokenCredential:
+    def get(self, settings: Settings, mask: Callable[[str], None]) -> SharedCredential:
         with self._lock:
             if settings not in self._made:
-                self._made[settings] = _BUILDERS[settings.auth](settings, mask)
+                inner = _BUILDERS[settings.auth](settings, mask)
+                self._made[settings] = SharedCredential(inner, keeps=settings.auth in _FORGETFUL)
             return self._made[settings]
 
     def forget(self, settings: Settings) -> None:
@@ -58,7 +64,7 @@ def _mask_nothing(secret: str) -> None:
     """Outside Airflow nobody collects what we log."""
 
 
-def credential(settings: Settings, mask: Callable[[str], None] = _mask_nothing) -> TokenCredential:
+def credential(settings: Settings, mask: Callable[[str], None] = _mask_nothing) -> SharedCredential:
     """The identity of a connection, with its token cache.
 
     :param mask: is told every secret and assertion before it is used.

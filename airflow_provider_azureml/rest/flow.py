@@ -45,6 +45,7 @@ class Request:
         only when it certainly was not carried out (no connection, 429).
     :param brief: True for what must not hold up the request after it: one attempt, of seconds.
     :param patience: seconds after which no further attempt is made, when the driver would insist longer.
+    :param notes: what the audit log keeps of it beside what the body says; no secret.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Request:
     repeatable: bool = True
     brief: bool = False
     patience: float = math.inf
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def operation(self) -> str:

@@ -153,6 +153,8 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
         raise AzureError(404, "ResourceNotFound", f"No operation answers {method} {call.path}.")
     operation, path_params = found
     call.params = {**host_params, **path_params}
+    if operation.needs_body is not None and operation.needs_body(call):
+        await call.body()
     need = operation.need(call)
     if need is not None and not surface.permits(call.cloud, call.caller, need):
         raise surface.denied(call.caller, need)

@@ -33,6 +33,7 @@ from azure_sandbox.kernel.leaks import find_leaks
 from azure_sandbox.kernel.ledger import Effect
 from azure_sandbox.kernel.operation import Router
 from azure_sandbox.kernel.ports import Directory, Timelines
+from azure_sandbox.rights import Rights
 from azure_sandbox.server import Running, running
 
 T = TypeVar("T")
@@ -48,10 +49,24 @@ OTHERWISE = {
 }
 
 
+@contextmanager
+def rights() -> Iterator[Rights]:
+    """RBAC alone, of no sandbox, until the block ends: for thousands of cases."""
+    alone = Rights.alone()
+    try:
+        yield alone
+    finally:
+        alone.close()
+
+
 class _Tokens:
     """What both kinds of sandbox can do for a seeded principal."""
 
     cloud: Cloud
+
+    def rights(self) -> Rights:
+        """Roles, assignments, deny assignments and groups of the sandbox, by Python calls."""
+        return Rights(self.cloud.rbac)
 
     def token(self, principal: str, resource: str | None = None) -> str:
         """A token of a seeded principal, minted without a request; for ARM, or for another resource."""

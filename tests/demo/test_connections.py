@@ -42,7 +42,7 @@ def test_every_connection_is_one_that_the_provider_accepts(azure: Azure) -> None
 
 
 def test_no_connection_holds_a_secret(azure: Azure) -> None:
-    assert not any(one.client_secret for one in parsed(azure).values())
+    assert not any(one.password for one in parsed(azure).values())
     assert "password" not in json.dumps(connections.variables(azure))
 
 

@@ -16,8 +16,8 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 
 import airflow_provider_azureml
-from airflow_provider_azureml import connection
 from airflow_provider_azureml.compat import BaseHook, BaseOperator, BaseOperatorLink
+from airflow_provider_azureml.form import form
 from airflow_provider_azureml.provider_info import MODULES, PACKAGE, get_provider_info
 
 BASES = {"hooks": BaseHook, "operators": BaseOperator, "sensors": BaseOperator, "triggers": BaseTrigger}
@@ -55,7 +55,7 @@ def test_the_hook_and_the_link_can_be_imported_by_the_names_given() -> None:
 
 
 def test_the_form_shows_every_field_that_the_connection_reads() -> None:
-    assert list(get_provider_info()["connection-types"][0]["conn-fields"]) == list(connection.form())
+    assert list(get_provider_info()["connection-types"][0]["conn-fields"]) == list(form())
 
 
 def test_the_version_is_the_version_of_the_package() -> None:

@@ -27,6 +27,7 @@ ACCOUNTS = {
     "model-steward": "airflow/model-steward",
     "owner": "tests/owner",
     "scientist": "tests/scientist",
+    "broker": "tests/broker",
     "directory-admin": "tests/admin",
 }
 #: Attached to the machine.

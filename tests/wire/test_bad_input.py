@@ -90,7 +90,7 @@ IDENTITY = {
         ("AADSTS90002", "Mend:"), {"tenant_id": "00000000-0000-4000-8000-000000000002"}
     ),
     "a token file that is not there": Case(
-        ("assertion file '/nowhere/token'", "Check the path"), {"assertion_file": "/nowhere/token"}
+        ("extra 'assertion_file': '/nowhere/token'", "Check the path"), {"assertion_file": "/nowhere/token"}
     ),
     "an unknown workspace": Case(("elsewhere", "404"), {"workspace_name": "elsewhere"}, connection="owner"),
     "an identity without a role": Case(

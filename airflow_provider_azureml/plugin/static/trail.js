@@ -52,7 +52,7 @@ function row(event) {
     make("td", {}, who(event)),
     make("td", { title: event.action, text: shortAction(event.action) }),
     make("td", {}, event.resource ? scopeElement(event.resource) : ""),
-    make("td", {}, outcomeText(outcome), event.mend ? mendElement(event.mend) : ""));
+    make("td", {}, event.detail?.cause || outcomeText(outcome), mendElement(event.detail?.mend)));
 }
 
 function task(found) {

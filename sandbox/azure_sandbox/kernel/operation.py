@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.clouds import PUBLIC_CLOUD, Azure
+from azure_sandbox.kernel.condition_attributes import NO_ATTRIBUTES, Attributes
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.fault_rules import Rule
 from azure_sandbox.kernel.tokens import InvalidToken
@@ -57,11 +58,14 @@ ANONYMOUS = Caller("anonymous")
 
 @dataclass(frozen=True)
 class Need:
-    """An action on a scope; ``data`` says which plane."""
+    """An action on a scope; ``data`` says which plane. ``attributes`` and ``sub_operation`` are what
+    conditions of role assignments ask for."""
 
     action: str
     scope: str
     data: bool = False
+    attributes: Attributes = field(default=NO_ATTRIBUTES, compare=False, repr=False)
+    sub_operation: str = ""
 
 
 @dataclass
@@ -78,6 +82,8 @@ class Call:
     fault: Rule | None = None
     #: headers that tell the caller what is left of its quota, also where it is refused
     quota: Mapping[str, str] = field(default_factory=dict)
+    #: the body, once it was read as a document
+    content: bytes | None = None
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -98,7 +104,20 @@ class Call:
         :raises AzureError: 400 InvalidRequestContent where it is not a JSON object, 413 where it is
             larger than Azure Resource Manager takes
         """
-        body = await self._body()
+        return self.parsed(await self.body())
+
+    async def body(self) -> bytes:
+        """The body of a document.
+
+        :raises AzureError: 413 where it is larger than Azure Resource Manager takes
+        """
+        if self.content is None:
+            self.content = await self._body()
+        return self.content
+
+    @staticmethod
+    def parsed(body: bytes) -> dict[str, Any]:
+        """A body as :meth:`json` has it."""
         try:
             content = json.loads(body or b"{}", parse_constant=_not_json, parse_float=_finite)
             if b"\\ud" in body.lower():
@@ -149,7 +168,12 @@ NeedOf = Callable[[Call], Need]
 def by_role(cloud: Cloud, caller: Caller, need: Need) -> bool:
     """RBAC: a role assignment at the scope or above it grants the need."""
     return caller.kind == "bearer" and cloud.rbac.allowed(
-        caller.object_id, need.action, need.scope, data=need.data
+        caller.object_id,
+        need.action,
+        need.scope,
+        data=need.data,
+        attributes=need.attributes,
+        sub_operation=need.sub_operation,
     )
 
 
@@ -178,13 +202,17 @@ class Surface:
 @dataclass(frozen=True)
 class Operation:
     """A route. Paths are matched without case, as Azure does; ``{name}`` is one segment and
-    ``{name:path}`` any number of them."""
+    ``{name:path}`` any number of them.
+
+    :param needs_body: whether what the caller must hold depends on the body, which is read first
+    """
 
     surface: Surface
     method: str
     path: str
     handler: Handler
     action: str | NeedOf
+    needs_body: Callable[[Call], bool] | None = None
 
     def need(self, call: Call) -> Need | None:
         """What the caller must hold; None where the operation is public or decides by itself."""

@@ -1,87 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
 """Azure RBAC: role definitions, assignments, and the one place that answers "may they?".
 
-Evaluated on every request of every surface, as the documented rules have it: access is the union
-over assignments at the scope or above; within one role ``notActions`` subtract from ``actions``
-(they are not denies); control-plane actions and data actions never stand in for each other.
+Evaluated on every request of every surface, as the documented rules have it: a deny assignment wins;
+else access is the union over assignments at the scope or above, to the principal or to a group that it
+is in; an assignment with a condition counts where the condition holds; within one role ``notActions``
+subtract from ``actions`` (they are not denies); control-plane actions and data actions never stand in
+for each other.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
-from typing import Any
 
+from azure_sandbox.kernel.condition_attributes import NO_ATTRIBUTES, Attributes
+from azure_sandbox.kernel.condition_parser import parse
+from azure_sandbox.kernel.conditions import Asked, Condition
+from azure_sandbox.kernel.denies import Denies, DenyAssignment
+from azure_sandbox.kernel.groups import Groups
 from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
+from azure_sandbox.kernel.roles import Permission, RoleAssignment, RoleDefinition, contains
 from azure_sandbox.kernel.store import Store
+
+__all__ = ["Authorizer", "Permission", "RoleAssignment", "RoleDefinition", "contains"]
 
 _CACHED_DECISIONS = 20_000
 
 
 @dataclass(frozen=True)
-class Permission:
-    """One entry of a role definition's ``permissions``; wildcards allowed in each pattern."""
+class _Conditional:
+    """A decision that needs the request's attributes.
 
-    actions: tuple[str, ...] = ()
-    not_actions: tuple[str, ...] = ()
-    data_actions: tuple[str, ...] = ()
-    not_data_actions: tuple[str, ...] = ()
-
-    def allows(self, action: str, *, data: bool) -> bool:
-        granted = self.data_actions if data else self.actions
-        withheld = self.not_data_actions if data else self.not_actions
-        return _matches_any(granted, action) and not _matches_any(withheld, action)
-
-
-@dataclass(frozen=True)
-class RoleDefinition:
-    """A built-in or custom role. ``guid`` is the role definition's name."""
-
-    guid: str
-    name: str
-    permissions: tuple[Permission, ...]
-    description: str = ""
-    kind: str = "BuiltInRole"
-    assignable_scopes: tuple[str, ...] = ("/",)
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> RoleDefinition:
-        permissions = tuple(
-            Permission(**{name: tuple(patterns) for name, patterns in entry.items()})
-            for entry in document["permissions"]
-        )
-        scopes = tuple(document["assignable_scopes"])
-        return cls(**{**document, "permissions": permissions, "assignable_scopes": scopes})
-
-
-@dataclass(frozen=True)
-class RoleAssignment:
-    """Role x principal x scope. ``guid`` is the assignment's name; ``scope`` keeps its spelling.
-
-    :param lag: seconds after its creation at which the last replica knows it
+    :param granted: whether an assignment without a condition grants
+    :param grants: conditions of assignments that grant where one of them holds
+    :param denies: conditions of deny assignments
     """
 
-    guid: str
-    scope: str
-    role: str
-    principal_id: str
-    principal_type: str = "ServicePrincipal"
-    description: str | None = None
-    created_on: float = 0.0
-    created_by: str = ""
-    lag: float = 0.0
+    granted: bool
+    grants: tuple[Condition, ...]
+    denies: tuple[Condition, ...]
 
-    @property
-    def resource_id(self) -> str:
-        return f"{self.scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{self.guid}"
-
-    @property
-    def grant(self) -> dict[str, str]:
-        """What it gives to whom; ``role`` is the definition's id."""
-        return {"principal_id": self.principal_id, "role": self.role, "scope": self.scope}
+    def holds(self, asked: Asked) -> bool:
+        granted = self.granted or any(condition.holds(asked) for condition in self.grants)
+        return granted and not any(condition.holds(asked) for condition in self.denies)
 
 
 @dataclass
@@ -91,31 +53,57 @@ class Authorizer:
     store: Store
     ledger: Ledger
     lags: Lags
-    _decisions: dict[tuple[str, str, str, bool], bool] = field(default_factory=dict)
+    _decisions: dict[tuple[str, str, str, bool], bool | _Conditional] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._roles = self.store.collection("role-definition")
-        self._assignments = self.store.collection("role-assignment")
+        self._role_rows = self.store.collection("role-definition")
+        self._assignment_rows = self.store.collection("role-assignment")
+        stored = (RoleDefinition.from_document(row) for row in self._role_rows.values())
+        self._roles = {role.guid.lower(): role for role in stored}
+        self._assignments = {a.guid.lower(): a for a in self._stored_assignments()}
+        self.denies = Denies(self.store)
+        self.groups = Groups(self.store)
+        self.groups.changed = self._decisions.clear
         #: Until then some assignment is not known everywhere, and no decision is kept.
         self._unsettled_until = max((a.created_on + a.lag for a in self.assignments() if a.lag), default=0.0)
 
-    def allowed(self, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
-        """Whether an assignment at the scope or above it grants the action.
+    def _stored_assignments(self) -> list[RoleAssignment]:
+        return [RoleAssignment(**document) for document in self._assignment_rows.values()]
+
+    def allowed(
+        self,
+        principal_id: str,
+        action: str,
+        scope: str,
+        *,
+        data: bool = False,
+        attributes: Attributes = NO_ATTRIBUTES,
+        sub_operation: str = "",
+    ) -> bool:
+        """Whether an assignment at the scope or above it grants the action, and none denies it.
 
         :param principal_id: object id of the principal
         :param action: for example ``Microsoft.MachineLearningServices/workspaces/jobs/write``
         :param scope: ARM id of the resource acted upon; case does not matter
         :param data: True for a data action
+        :param attributes: of the request and the resource, for conditions
+        :param sub_operation: for conditions, for example ``Blob.List``
         """
         if self._unsettled_until and self._is_unsettled():
-            return self._decide(principal_id, action, scope, data)
-        key = (principal_id, action, scope.lower(), data)
-        decision = self._decisions.get(key)
-        if decision is None:
             decision = self._decide(principal_id, action, scope, data)
-            if len(self._decisions) >= _CACHED_DECISIONS:
-                self._decisions.clear()
-            self._decisions[key] = decision
+        else:
+            key = (principal_id, action, scope.lower(), data)
+            cached = self._decisions.get(key)
+            decision = self._remember(key) if cached is None else cached
+        if isinstance(decision, bool):
+            return decision
+        return decision.holds(Asked(action, attributes, sub_operation))
+
+    def _remember(self, key: tuple[str, str, str, bool]) -> bool | _Conditional:
+        decision = self._decide(*key)
+        if len(self._decisions) >= _CACHED_DECISIONS:
+            self._decisions.clear()
+        self._decisions[key] = decision
         return decision
 
     def _is_unsettled(self) -> bool:
@@ -124,19 +112,92 @@ class Authorizer:
         self._unsettled_until = 0.0
         return False
 
-    def _decide(self, principal_id: str, action: str, scope: str, data: bool) -> bool:
-        return any(
-            permission.allows(action, data=data)
-            for assignment in self.assignments_above(scope)
-            if assignment.principal_id == principal_id
-            for permission in self._permissions(assignment.role)
+    def _decide(self, principal_id: str, action: str, scope: str, data: bool) -> bool | _Conditional:
+        identities = self.groups.identities(principal_id)
+        granted, grants = self._grants(identities, action, scope, data)
+        if not granted and not grants:
+            return False
+        texts = [deny.condition for deny in self.denies.against(identities, action, scope, data=data)]
+        if "" in texts:
+            return False
+        if granted and not texts:
+            return True
+        return _Conditional(granted, grants, tuple(map(parse, texts)))
+
+    def _grants(
+        self, identities: frozenset[str], action: str, scope: str, data: bool
+    ) -> tuple[bool, tuple[Condition, ...]]:
+        """Whether an assignment grants whatever is asked for, and the conditions of those that may."""
+        conditions = []
+        for assignment in self.assignments_above(scope, identities):
+            role = self._roles.get(assignment.role)
+            if role is None or not any(entry.allows(action, data=data) for entry in role.permissions):
+                continue
+            if not assignment.condition:
+                return True, ()
+            condition = parse(assignment.condition)
+            # "You can't have a role assignment with a Microsoft.Storage data action and an ABAC condition
+            # that uses a GUID comparison operator": troubleshooting.md, under "Authorization failed".
+            if not (condition.compares_guids and role.reaches_storage_data):
+                conditions.append(condition)
+        return False, tuple(conditions)
+
+    def blocked(
+        self,
+        principal_id: str,
+        action: str,
+        scope: str,
+        *,
+        data: bool = False,
+        attributes: Attributes = NO_ATTRIBUTES,
+        sub_operation: str = "",
+    ) -> DenyAssignment | None:
+        """The deny assignment in a principal's way, whether or not anything grants the action.
+
+        Parameters as in :meth:`allowed`.
+        """
+        asked = Asked(action, attributes, sub_operation)
+        identities = self.groups.identities(principal_id)
+        standing = self.denies.against(identities, action, scope, data=data)
+        return next((d for d in standing if not d.condition or parse(d.condition).holds(asked)), None)
+
+    def denied_by(
+        self,
+        principal_id: str,
+        action: str,
+        scope: str,
+        *,
+        data: bool = False,
+        attributes: Attributes = NO_ATTRIBUTES,
+        sub_operation: str = "",
+    ) -> DenyAssignment | None:
+        """The deny assignment that takes away what a role grants; None where none grants it.
+
+        Parameters as in :meth:`allowed`.
+        """
+        identities = self.groups.identities(principal_id)
+        asked = Asked(action, attributes, sub_operation)
+        granted, grants = self._grants(identities, action, scope, data)
+        if not granted and not any(condition.holds(asked) for condition in grants):
+            return None
+        return self.blocked(
+            principal_id, action, scope, data=data, attributes=attributes, sub_operation=sub_operation
         )
 
-    def assignments_above(self, scope: str) -> Iterator[RoleAssignment]:
-        """Assignments that apply at the scope, made there or at an ancestor, as one replica knows them."""
+    def assignments_above(
+        self, scope: str, identities: frozenset[str] | None = None
+    ) -> Iterator[RoleAssignment]:
+        """Assignments that apply at the scope, made there or at an ancestor, as one replica knows them.
+
+        :param identities: only those to one of these object ids
+        """
         replica = self.lags.replica()
-        for assignment in self.assignments():
-            if contains(assignment.scope, scope) and self._is_known(replica, assignment):
+        for assignment in self._assignments.values():
+            if (
+                (identities is None or assignment.principal_id in identities)
+                and contains(assignment.scope, scope)
+                and self._is_known(replica, assignment)
+            ):
                 yield assignment
 
     def _is_known(self, replica: int, assignment: RoleAssignment) -> bool:
@@ -144,66 +205,88 @@ class Authorizer:
         return not lag or self.lags.knows(replica, assignment.guid, assignment.created_on + lag, lag)
 
     def assignments(self) -> list[RoleAssignment]:
-        return [RoleAssignment(**document) for document in self._assignments.values()]
+        return list(self._assignments.values())
+
+    def assignments_of(self, principal_id: str) -> list[RoleAssignment]:
+        """Those to a principal and to the groups that it is in."""
+        identities = self.groups.identities(principal_id.lower())
+        return [a for a in self._assignments.values() if a.principal_id in identities]
 
     def assignment(self, guid: str) -> RoleAssignment | None:
-        document = self._assignments.get(guid.lower())
-        return RoleAssignment(**document) if document else None
+        return self._assignments.get(guid.lower())
 
     def assign(self, assignment: RoleAssignment) -> None:
-        """Grant; whoever asks is granted it once the lag of role assignments has passed."""
+        """Grant; whoever asks is granted it once the lag of role assignments has passed.
+
+        :raises azure_sandbox.kernel.condition_parser.InvalidCondition: where it has one that cannot be read
+        """
+        if assignment.condition:
+            parse(assignment.condition)
         assignment = replace(assignment, lag=self.lags.settings.role_assignment)
         if assignment.lag:
             self._unsettled_until = max(self._unsettled_until, assignment.created_on + assignment.lag)
+        self._write(assignment, "created", None)
+
+    def reassign(self, assignment: RoleAssignment) -> None:
+        """Replace an assignment by one of its name: another condition, another description.
+
+        :raises azure_sandbox.kernel.condition_parser.InvalidCondition: as :meth:`assign`
+        """
+        if assignment.condition:
+            parse(assignment.condition)
+        self._write(assignment, "updated", self._assignments[assignment.guid.lower()])
+
+    def _write(self, assignment: RoleAssignment, effect: str, before: RoleAssignment | None) -> None:
+        key = assignment.guid.lower()
         with self.store.transaction():
-            self._assignments.put(assignment.guid.lower(), asdict(assignment))
-            self.ledger.record("role-assignment", "created", assignment.resource_id, after=assignment.grant)
+            self._assignment_rows.put(key, asdict(assignment))
+            self.ledger.record(
+                "role-assignment",
+                effect,
+                assignment.resource_id,
+                before=before.grant if before else None,
+                after=assignment.grant,
+            )
+        self._assignments[key] = assignment
         self._decisions.clear()
 
     def unassign(self, guid: str) -> RoleAssignment | None:
         found = self.assignment(guid)
         if found is not None:
             with self.store.transaction():
-                self._assignments.delete(guid.lower())
+                self._assignment_rows.delete(guid.lower())
                 self.ledger.record("role-assignment", "deleted", found.resource_id, before=found.grant)
+            del self._assignments[guid.lower()]
         self._decisions.clear()
         return found
 
+    def deny(self, deny: DenyAssignment) -> None:
+        """Make a deny assignment, or replace it.
+
+        :raises azure_sandbox.kernel.condition_parser.InvalidCondition: where it has one that cannot be read
+        """
+        if deny.condition:
+            parse(deny.condition)
+        self.denies.put(deny)
+        self._decisions.clear()
+
+    def undeny(self, guid: str) -> DenyAssignment | None:
+        removed = self.denies.remove(guid)
+        self._decisions.clear()
+        return removed
+
     def roles(self) -> list[RoleDefinition]:
-        return [RoleDefinition.from_document(document) for document in self._roles.values()]
+        return list(self._roles.values())
 
     def role(self, guid: str) -> RoleDefinition | None:
-        document = self._roles.get(guid.lower())
-        return RoleDefinition.from_document(document) if document else None
+        return self._roles.get(guid.lower())
 
     def define(self, role: RoleDefinition) -> None:
-        self._roles.put(role.guid.lower(), asdict(role))
+        self._role_rows.put(role.guid.lower(), asdict(role))
+        self._roles[role.guid.lower()] = role
         self._decisions.clear()
 
     def undefine(self, guid: str) -> None:
-        self._roles.delete(guid.lower())
+        self._role_rows.delete(guid.lower())
+        self._roles.pop(guid.lower(), None)
         self._decisions.clear()
-
-    def _permissions(self, guid: str) -> tuple[Permission, ...]:
-        role = self.role(guid)
-        return role.permissions if role else ()
-
-
-def contains(ancestor: str, scope: str) -> bool:
-    """Whether a scope is the ancestor itself or lies below it; ``/`` contains all."""
-    upper, lower = ancestor.lower().rstrip("/"), scope.lower().rstrip("/")
-    return lower == upper or lower.startswith(upper + "/")
-
-
-def _matches_any(patterns: tuple[str, ...], action: str) -> bool:
-    return any(_compiled(pattern).fullmatch(action) for pattern in patterns)
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # A star stands for any run of characters, slashes included, as the documentation shows. A whole
-    # segment "/*/" may also be absent: Managed Identity Operator says userAssignedIdentities/*/assign/action
-    # where the action is userAssignedIdentities/assign/action, and AzureML Data Scientist, which cannot
-    # create compute by its description, withholds it as computes/*/write.
-    expression = re.escape(pattern).replace(r"/\*/", "/(?:.*/)?").replace(r"\*", ".*")
-    return re.compile(expression, re.IGNORECASE)

@@ -32,11 +32,13 @@ SECTIONS = (
     "applications",
     "managed_identities",
     "host_identities",
+    "groups",
     "storage_accounts",
     "key_vaults",
     "workspaces",
     "role_definitions",
     "role_assignments",
+    "deny_assignments",
 )
 
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.clouds import Azure
 from azure_sandbox.kernel.errors import AzureError, render_arm
-from azure_sandbox.kernel.operation import ANONYMOUS, Caller, Need, Surface, bearer_for
+from azure_sandbox.kernel.operation import ANONYMOUS, Caller, Need, Surface, bearer_for, by_role
 
 #: What is wrong with the token -> ARM's code and text.
 _UNAUTHORIZED = {
@@ -73,6 +73,32 @@ def authorization_failed(caller: Caller, need: Need) -> AzureError:
     )
 
 
+def permitted(cloud: Cloud, caller: Caller, need: Need) -> bool:
+    """By role; where only a deny assignment stands in the way, Azure names it.
+
+    :raises AzureError: 403 DenyAssignmentAuthorizationFailed
+    """
+    if by_role(cloud, caller, need):
+        return True
+    deny = cloud.rbac.denied_by(
+        caller.object_id,
+        need.action,
+        need.scope,
+        data=need.data,
+        attributes=need.attributes,
+        sub_operation=need.sub_operation,
+    )
+    if deny is None:
+        return False
+    raise AzureError(
+        403,
+        "DenyAssignmentAuthorizationFailed",
+        f"The client '{caller.app_id}' with object id '{caller.object_id}' has permission to perform action "
+        f"'{need.action}' on scope '{need.scope}'; however, the access is denied because of the deny "
+        f"assignment with name '{deny.name}' and Id '{deny.guid}' at scope '{deny.scope}'.",
+    )
+
+
 #: Azure Resource Manager: every provider's control plane.
 MANAGEMENT = Surface(
     "management",
@@ -80,6 +106,7 @@ MANAGEMENT = Surface(
     _admit_management,
     render_arm,
     authorization_failed,
+    permitted,
 )
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from airflow_provider_azureml.audit.denial import Denial, Denials
-from airflow_provider_azureml.audit.event import Diagnosis, Intent, Outcome, TaskKey
+from airflow_provider_azureml.audit.event import DIAGNOSIS, Intent, Outcome, TaskKey, diagnosis
 from airflow_provider_azureml.audit.sink import Journal
 
 DAY = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -49,10 +48,10 @@ def request(journal: Journal, event: str, task: TaskKey | None, status: int = 40
     journal.append(Outcome(event, result, status, "AuthorizationFailed" if status == 403 else "").to_dict())
 
 
-def diagnosis(journal: Journal, task: TaskKey | None, **changes: Any) -> None:
-    values = {"event": "x", "resource": "", "deployment": "prod", "connection": "aml", "auth": "federated"}
-    told = {"plane": "ARM", "cause": "no role", "mend": "az role assignment create"}
-    journal.append(Diagnosis(**{**values, **told, **changes}, task=task).to_dict())
+def explained(journal: Journal, task: TaskKey | None, resource: str = "") -> None:
+    detail = diagnosis("ARM", "no role", "az role assignment create")
+    journal.append(Intent("x", DIAGNOSIS, resource, "prod", "aml", "federated", task, detail=detail).to_dict())
+    journal.append(Outcome("x", "done", 0).to_dict())
 
 
 def found(tmp_path: Path) -> dict[tuple[str, str], Denial]:
@@ -78,7 +77,7 @@ def test_a_refused_request_is_a_denial_of_its_task(journal: Journal, tmp_path: P
 
 def test_a_diagnosis_says_why_the_request_before_it_was_refused(journal: Journal, tmp_path: Path) -> None:
     request(journal, "1", key())
-    diagnosis(journal, key())
+    explained(journal, key())
     denial = found(tmp_path)["d", "t"]
     assert (denial.answer, denial.plane, denial.cause) == ("403 AuthorizationFailed", "ARM", "no role")
     assert (denial.resource, denial.mend) == ("/w/jobs/j", "az role assignment create")
@@ -86,7 +85,7 @@ def test_a_diagnosis_says_why_the_request_before_it_was_refused(journal: Journal
 
 def test_the_diagnosis_of_another_try_does_not(journal: Journal, tmp_path: Path) -> None:
     request(journal, "1", key())
-    diagnosis(journal, key(tried=2), resource="/w/jobs/k")
+    explained(journal, key(tried=2), "/w/jobs/k")
     denial = found(tmp_path)["d", "t"]
     assert (denial.answer, denial.resource, denial.try_number) == ("", "/w/jobs/k", 2)
 
@@ -128,5 +127,5 @@ def test_the_newest_days_are_read_first_when_the_log_is_too_large(
 def test_no_log_and_a_broken_line_are_no_denial(tmp_path: Path) -> None:
     assert found(tmp_path) == {}
     (tmp_path / "2026-01-01").mkdir()
-    (tmp_path / "2026-01-01" / "x.jsonl").write_text('{"kind":"diagnosis"}\n')
+    (tmp_path / "2026-01-01" / "x.jsonl").write_text('{"action":"diagnosis"}\n')
     assert found(tmp_path) == {}

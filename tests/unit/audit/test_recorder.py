@@ -179,18 +179,3 @@ def test_no_mode_is_required_and_a_wrong_one_is_named() -> None:
 def test_no_repr_of_an_observation_shows_a_body(tmp_path: Path) -> None:
     body = {"properties": {"environmentVariables": {"X": "canary"}}}
     assert "canary" not in repr(watch(recorder(tmp_path), Request("PUT", JOB, json=body)))
-
-
-def test_a_diagnosis_is_kept_on_one_line_with_its_task(tmp_path: Path) -> None:
-    recorder(tmp_path).diagnosed("data", "no\nrole", "az " + "x" * 3000, "/w/jobs/j")
-    [record] = records(tmp_path)
-    assert (record["kind"], record["action"], record["plane"]) == ("diagnosis", "diagnosis", "data")
-    assert (record["cause"], record["resource"], record["task"]["task_id"]) == ("no?role", "/w/jobs/j", "t")
-    assert len(record["mend"]) == 2000
-
-
-def test_a_diagnosis_that_cannot_be_kept_fails_nothing(
-    no_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    recorder(no_folder).diagnosed("data", "cause", "mend", "")
-    assert "a diagnosis is not recorded" in caplog.text

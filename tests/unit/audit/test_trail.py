@@ -79,13 +79,6 @@ def test_lines_that_nobody_sealed_are_not_shown(log: Path) -> None:
     assert ids(log, RUN) == ["2", "3", "4"]
 
 
-def test_a_diagnosis_stands_among_the_events_with_its_cause(log: Path) -> None:
-    told = {"plane": "data", "cause": "no role", "mend": "az"}
-    Journal(log).append({**intent("9"), **told, "kind": "diagnosis", "action": "diagnosis"})
-    last = events(log, Wanted(RUN))[-1]
-    assert (last["event"], last["mend"], last["outcome"]) == ("9", "az", {"result": "no role"})
-
-
 def test_only_the_wanted_days_are_read(log: Path) -> None:
     assert events(log, Wanted(RUN), ["2025-12-31"]) == []
     assert [event["event"] for event in events(log, Wanted(RUN), ["2026-01-01"])] == ["1", "2", "3", "4"]

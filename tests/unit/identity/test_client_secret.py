@@ -1,94 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from azure.identity import ClientSecretCredential
 
-import pytest
-from azure.core.credentials import AccessToken
-from azure.core.exceptions import ClientAuthenticationError
+from airflow_provider_azureml.identity import client_secret
+from airflow_provider_azureml.identity.vaulted import Renewable
+from tests.unit.identity.flows import APP, GUID, settings
 
-from airflow_provider_azureml.identity.client_secret import VaultedSecret
-
-INVALID = "AADSTS7000215: Invalid client secret provided."
-
-
-class Entra:
-    """Knows which secrets are good."""
-
-    def __init__(self, *good: str, refusal: str = INVALID) -> None:
-        self.good = set(good)
-        self.refusal = refusal
-        self.logins: list[str] = []
-
-    def login(self, secret: str) -> Any:
-        self.logins.append(secret)
-        entra = self
-
-        class Credential:
-            def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-                if secret not in entra.good:
-                    raise ClientAuthenticationError(entra.refusal)
-                return AccessToken(f"{secret}:{scopes[0]}", 9_999_999_999)
-
-        return Credential()
+VAULT = {
+    "credential_vault_url": "https://v.vault.azure.net",
+    "credential_name": "n",
+    "credential_reader_client_id": GUID,
+}
 
 
-class Vault:
-    """Counts how often it was read."""
-
-    def __init__(self, version: str, secret: str) -> None:
-        self.now = (version, secret)
-        self.reads = 0
-
-    def read(self) -> tuple[str, str]:
-        self.reads += 1
-        return self.now
+def test_the_connections_own_secret_is_masked_and_used() -> None:
+    masked: list[str] = []
+    built = client_secret.build(settings("s3cret", auth="client_secret", **APP), masked.append)
+    assert isinstance(built, ClientSecretCredential)
+    assert masked == ["s3cret"]
 
 
-def test_the_vault_is_read_once_for_many_tokens() -> None:
-    vault, entra = Vault("1", "a"), Entra("a")
-    credential = VaultedSecret(vault.read, entra.login)
-    assert {credential.get_token("s").token for _ in range(5)} == {"a:s"}
-    assert (vault.reads, entra.logins) == (1, ["a"])
-
-
-@pytest.mark.parametrize("code", ["AADSTS7000215: invalid", "AADSTS7000222: expired"])
-def test_a_secret_that_was_rotated_away_is_read_again(code: str) -> None:
-    vault, entra = Vault("1", "a"), Entra("a", refusal=code)
-    credential = VaultedSecret(vault.read, entra.login)
-    credential.get_token("s")
-    vault.now, entra.good = ("2", "b"), {"b"}
-    assert credential.get_token("s").token == "b:s"
-    assert vault.reads == 2
-
-
-def test_a_refused_latest_version_is_not_read_for_ever() -> None:
-    vault, entra = Vault("1", "a"), Entra()
-    with pytest.raises(ClientAuthenticationError, match="AADSTS7000215"):
-        VaultedSecret(vault.read, entra.login).get_token("s")
-    assert vault.reads == 2
-
-
-def test_another_refusal_is_not_a_reason_to_read_the_vault_again() -> None:
-    vault, entra = Vault("1", "a"), Entra(refusal="AADSTS700016: Application not found")
-    with pytest.raises(ClientAuthenticationError, match="AADSTS700016"):
-        VaultedSecret(vault.read, entra.login).get_token("s")
-    assert vault.reads == 1
-
-
-def test_many_threads_that_meet_a_rotation_read_the_vault_once() -> None:
-    vault, entra = Vault("1", "a"), Entra("a")
-    credential = VaultedSecret(vault.read, entra.login)
-    credential.get_token("s")
-    vault.now, entra.good = ("2", "b"), {"b"}
-    start = threading.Barrier(8)
-
-    def ask(number: int) -> str:
-        start.wait()
-        return credential.get_token("s").token
-
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(ask, range(8))) == {"b:s"}
-    assert vault.reads == 2
+def test_a_vaults_secret_is_read_when_it_is_needed_and_renewed() -> None:
+    built = client_secret.build(settings(auth="client_secret", **APP, **VAULT), print)
+    assert isinstance(built, Renewable)

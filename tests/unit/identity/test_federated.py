@@ -6,34 +6,26 @@ from typing import Any
 import azure.identity
 import pytest
 
-from airflow_provider_azureml.connection import _SOURCES, parse
 from airflow_provider_azureml.identity import federated
-
-GUID = "11111111-2222-3333-4444-555555555555"
-EXTRA = {
-    "auth": "federated",
-    "tenant_id": GUID,
-    "client_id": GUID,
-    "federated_source": "managed_identity",
-    "source_client_id": GUID,
-}
+from airflow_provider_azureml.ways import SOURCES
+from tests.unit.identity.flows import GUID
+from tests.unit.identity.flows import federated as federated_settings
 
 
 def test_every_source_that_a_connection_may_name_exists() -> None:
-    assert set(federated.SOURCES) == set(_SOURCES)
+    assert set(federated.SOURCES) == set(SOURCES)
 
 
-def test_each_sign_in_takes_a_fresh_assertion_and_masks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_sign_in_takes_a_fresh_assertion(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    masked: list[str] = []
     tokens = iter(["first", "second"])
-    monkeypatch.setitem(federated.SOURCES, "managed_identity", lambda settings: lambda: next(tokens))
+    monkeypatch.setitem(federated.SOURCES, "gcp_metadata", lambda settings, mask: lambda: next(tokens))
     monkeypatch.setattr(
         azure.identity,
         "ClientAssertionCredential",
         lambda tenant, client, func, **options: seen.append((tenant, client, func, options)),
     )
-    federated.build(parse("c", "azureml", None, None, None, EXTRA), masked.append)
+    federated.build(federated_settings("gcp_metadata"), print)
     tenant, client, func, options = seen[0]
     assert (tenant, client, options["authority"]) == (GUID, GUID, "https://login.microsoftonline.com")
-    assert [func(), func()] == ["first", "second"] == masked
+    assert [func(), func()] == ["first", "second"]

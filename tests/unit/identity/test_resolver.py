@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_azureml.connection import Settings, parse
 from airflow_provider_azureml.identity import resolver
+from airflow_provider_azureml.ways import WAYS
 
 GUID = "11111111-2222-3333-4444-555555555555"
 APP = {"tenant_id": GUID, "client_id": GUID}
@@ -38,12 +39,21 @@ def settings(extra: dict[str, Any], password: str | None = None) -> Settings:
                 "credential_reader_client_id": GUID,
             },
             None,
-            "VaultedSecret",
+            "Renewable",
+        ),
+        ({"auth": "certificate", **APP, "certificate_file": "/c"}, None, "Renewable"),
+        ({"auth": "managed_identity", "object_id": GUID}, None, "ManagedIdentityCredential"),
+        ({"auth": "azure_cli"}, None, "AzureCliCredential"),
+        ({"auth": "default"}, None, "DefaultAzureCredential"),
+        (
+            {"auth": "federated", **APP, "federated_source": "gcp_metadata"},
+            None,
+            "ClientAssertionCredential",
         ),
     ],
 )
 def test_each_way_becomes_its_credential(extra: dict[str, Any], password: str | None, kind: str) -> None:
-    assert type(resolver.credential(settings(extra, password))).__name__ == kind
+    assert type(resolver.credential(settings(extra, password)).inner).__name__ == kind
 
 
 def test_one_credential_is_kept_per_settings_until_it_is_forgotten() -> None:
@@ -72,3 +82,12 @@ def test_a_connections_secret_is_masked_before_it_is_used() -> None:
     masked: list[str] = []
     resolver.credential(settings({"auth": "client_secret", **APP}, "masked-secret"), masked.append)
     assert masked == ["masked-secret"]
+
+
+def test_every_way_of_the_table_has_a_builder() -> None:
+    assert set(resolver._BUILDERS) == set(WAYS)
+
+
+async def test_both_flavours_of_a_connection_are_one_credential() -> None:
+    mine = settings({"auth": "client_secret", **APP}, "both")
+    assert resolver.async_credential(mine)._inner is resolver.credential(mine)

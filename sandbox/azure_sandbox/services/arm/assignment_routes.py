@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from starlette.responses import JSONResponse, Response
 
-from azure_sandbox.kernel.errors import bad_request, not_found
-from azure_sandbox.kernel.operation import Call, Operation
+from azure_sandbox.kernel.errors import AzureError, bad_request, not_found
+from azure_sandbox.kernel.groups import Groups
+from azure_sandbox.kernel.operation import Call, Need, Operation
 from azure_sandbox.kernel.rbac import RoleAssignment
 from azure_sandbox.kernel.surfaces import MANAGEMENT
 from azure_sandbox.services.arm import authorization, records
@@ -20,32 +22,55 @@ from azure_sandbox.services.arm.service import ResourceManager
 
 _ALL = f"/{{scope:path}}/providers/{AUTHORIZATION}/roleAssignments"
 _ONE = _ALL + "/{name}"
+_ACTION = f"{AUTHORIZATION}/roleAssignments"
 
 _Handler = Callable[[ResourceManager, Call], Awaitable[Response]]
 
 
 def assignment_operations(manager: ResourceManager) -> list[Operation]:
-    routes: list[tuple[str, str, _Handler, str]] = [
-        ("GET", _ALL, _list, "read"),
-        ("GET", _ONE, _get, "read"),
-        ("PUT", _ONE, _put, "write"),
-        ("DELETE", _ONE, _delete, "delete"),
-    ]
+    reads: list[tuple[str, _Handler]] = [(_ALL, _list), (_ONE, _get)]
     return [
+        *(
+            Operation(
+                MANAGEMENT,
+                "GET",
+                path,
+                partial(handler, manager),
+                partial(scoped_need, manager, f"{_ACTION}/read"),
+            )
+            for path, handler in reads
+        ),
+        # Conditions on who may assign what ask for the assignment: the one that is sent, or the one held.
         Operation(
             MANAGEMENT,
-            method,
-            path,
-            partial(handler, manager),
-            partial(scoped_need, manager, f"{AUTHORIZATION}/roleAssignments/{verb}"),
-        )
-        for method, path, handler, verb in routes
+            "PUT",
+            _ONE,
+            partial(_put, manager),
+            partial(_write_need, manager),
+            needs_body=lambda call: True,
+        ),
+        Operation(MANAGEMENT, "DELETE", _ONE, partial(_delete, manager), partial(_delete_need, manager)),
     ]
+
+
+def _write_need(manager: ResourceManager, call: Call) -> Need:
+    need = scoped_need(manager, f"{_ACTION}/write", call)
+    try:
+        given = authorization.properties_of(call.parsed(call.content or b""))
+    except AzureError:
+        # Who may not write is told that first.
+        return need
+    return replace(need, attributes=authorization.attributes_of(call.cloud, given))
+
+
+def _delete_need(manager: ResourceManager, call: Call) -> Need:
+    need, held = scoped_need(manager, f"{_ACTION}/delete", call), _held(call)
+    return replace(need, attributes=authorization.attributes_held(held)) if held else need
 
 
 async def _list(manager: ResourceManager, call: Call) -> Response:
-    below, principal = _filter(call.query.get("$filter", ""))
-    found = authorization.visible_assignments(call.cloud, scope_of(call), below=below, principal_id=principal)
+    below, principals = _filter(call.cloud.rbac.groups, call.query.get("$filter", ""))
+    found = authorization.visible_assignments(call.cloud, scope_of(call), below=below, principals=principals)
     return JSONResponse({"value": [_rendered(call, assignment) for assignment in found]})
 
 
@@ -60,7 +85,12 @@ async def _get(manager: ResourceManager, call: Call) -> Response:
 
 async def _put(manager: ResourceManager, call: Call) -> Response:
     wanted = authorization.requested_assignment(
-        call.cloud, scope_of(call), call.params["name"], await call.json(), call.caller.object_id
+        call.cloud,
+        scope_of(call),
+        call.params["name"],
+        await call.json(),
+        call.caller.object_id,
+        call.query["api-version"],
     )
     new = authorization.assign(call.cloud, wanted)
     held = call.cloud.rbac.assignment(wanted.guid) or wanted
@@ -82,24 +112,33 @@ def _held(call: Call) -> RoleAssignment | None:
 
 
 def _rendered(call: Call, assignment: RoleAssignment) -> records.Resource:
-    return records.role_assignment(assignment, call.cloud.subscription_scope())
+    return records.role_assignment(assignment, call.cloud.subscription_scope(), call.query["api-version"])
 
 
-_OF_PRINCIPAL = re.compile(r"(?:principalId\s+eq\s+'([^']*)'|assignedTo\(\s*'([^']*)'\s*\))", re.IGNORECASE)
+_FILTER = re.compile(
+    r"""(?P<at>atScope\(\))
+    |principalId\s+eq\s+'(?P<principal>[^']*)'
+    |(?P<only>atScope\(\)\s+and\s+)?assignedTo\(\s*'(?P<assigned>[^']*)'\s*\)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
-def _filter(expression: str) -> tuple[bool, str | None]:
-    """Whether assignments below the scope count, and of which principal.
+def _filter(groups: Groups, expression: str) -> tuple[bool, frozenset[str] | None]:
+    """Whether assignments below the scope count, and to whom; ``assignedTo`` follows groups.
 
-    ``assignedTo`` would follow groups; the sandbox has none, so it equals ``principalId eq``.
+    :raises AzureError: 400 for any other filter
     """
-    below, principal = True, None
-    for part in filter(None, re.split(r"\s+and\s+", expression.strip(), flags=re.IGNORECASE)):
-        found = _OF_PRINCIPAL.fullmatch(part.strip())
-        if found:
-            principal = (found.group(1) or found.group(2) or "").lower()
-        elif part.strip().lower() == "atscope()":
-            below = False
-        else:
-            raise bad_request("UnsupportedQuery", f"The filter '{expression}' is not supported.")
-    return below, principal
+    if not expression.strip():
+        return True, None
+    found = _FILTER.fullmatch(expression.strip())
+    if not found:
+        raise bad_request(
+            "UnsupportedQuery",
+            f"The filter '{expression}' is not supported. Supported filters are either 'atScope()' or "
+            "'principalId eq '{value}' or assignedTo('{value}')'.",
+        )
+    if found["at"]:
+        return False, None
+    if found["principal"] is not None:
+        return True, frozenset((found["principal"].lower(),))
+    return not found["only"], groups.identities(found["assigned"].lower())

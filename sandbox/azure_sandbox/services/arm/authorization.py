@@ -6,12 +6,17 @@ Texts: https://learn.microsoft.com/azure/role-based-access-control/troubleshooti
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.condition_attributes import ASSIGNMENTS, REQUEST, RESOURCE, Attributes, key
+from azure_sandbox.kernel.condition_parser import InvalidCondition, parse
 from azure_sandbox.kernel.errors import AzureError, bad_request
 from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.kernel.rbac import Permission, RoleAssignment, RoleDefinition, contains
+from azure_sandbox.kernel.roles import GROUP, SERVICE_PRINCIPAL
+from azure_sandbox.services.arm.records import CONDITION_VERSION, CONDITIONS_SINCE
 from azure_sandbox.services.arm.service import is_guid
 
 #: Role assignments that one subscription may hold; fixed (identity.md 2.2).
@@ -20,7 +25,9 @@ ASSIGNMENT_LIMIT = 4000
 Body = dict[str, Any]
 
 
-def requested_assignment(cloud: Cloud, scope: str, name: str, body: Body, creator: str) -> RoleAssignment:
+def requested_assignment(
+    cloud: Cloud, scope: str, name: str, body: Body, creator: str, api_version: str
+) -> RoleAssignment:
     """The assignment that a PUT asks for.
 
     :raises AzureError: 400, naming what is wrong
@@ -30,29 +37,62 @@ def requested_assignment(cloud: Cloud, scope: str, name: str, body: Body, creato
             "InvalidRoleAssignmentId",
             f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.",
         )
-    properties = body.get("properties")
-    given = properties if isinstance(properties, dict) else {}
-    if given.get("condition"):
-        raise bad_request(
-            "ConditionNotSupported",
-            "This sandbox does not evaluate conditions, and grants nothing it cannot check.",
-        )
+    given = properties_of(body)
     role = _role_of(cloud, scope, given.get("roleDefinitionId"))
-    principal = _principal_of(cloud, given)
-    description = given.get("description")
+    principal, kind = _principal_of(cloud, given)
+    description, now = given.get("description"), cloud.clock.time()
     return RoleAssignment(
         name.lower(),
         scope,
         role.guid,
         principal,
-        description=description if isinstance(description, str) else None,
-        created_on=cloud.clock.time(),
+        kind,
+        description if isinstance(description, str) else None,
+        created_on=now,
         created_by=creator,
+        condition=condition_of(given, api_version),
+        updated_on=now,
+        updated_by=creator,
     )
 
 
+def properties_of(body: Body) -> Body:
+    """The ``properties`` of a resource's body; none where they are no object."""
+    properties = body.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def condition_of(given: Body, api_version: str) -> str:
+    """The condition of an assignment that is asked for, empty where there is none.
+
+    :raises AzureError: 400 where it cannot be evaluated
+    """
+    condition, version = given.get("condition"), given.get("conditionVersion")
+    if condition is None or condition == "":
+        return ""
+    if api_version < CONDITIONS_SINCE:
+        raise bad_request(
+            "ConditionNotSupported",
+            f"api-version {api_version} knows no conditions; 2022-04-01 does, and so do earlier previews.",
+        )
+    if version not in (None, CONDITION_VERSION):
+        raise _bad_condition(f"conditionVersion must be '{CONDITION_VERSION}'.")
+    if not isinstance(condition, str):
+        raise _bad_condition("It must be a text.")
+    try:
+        parse(condition)
+    except InvalidCondition as error:
+        raise _bad_condition(str(error)) from None
+    return condition
+
+
+def _bad_condition(why: str) -> AzureError:
+    return bad_request("InvalidConditionFormat", f"The given role assignment condition is invalid. {why}")
+
+
 def assign(cloud: Cloud, wanted: RoleAssignment) -> bool:
-    """Make an assignment; True where it is new, False where this very one exists.
+    """Make an assignment; True where it is new, False where one of this name has the same grant: then
+    condition and description become those that are wanted.
 
     :raises AzureError: 409 for the same grant under another name, 400 for another grant of this name
     """
@@ -63,6 +103,9 @@ def assign(cloud: Cloud, wanted: RoleAssignment) -> bool:
                 "RoleAssignmentUpdateNotPermitted",
                 "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
             )
+        if (held.condition, held.description) != (wanted.condition, wanted.description):
+            changed = replace(wanted, created_on=held.created_on, created_by=held.created_by, lag=held.lag)
+            cloud.rbac.reassign(changed)
         return False
     everything = cloud.rbac.assignments()
     twin = next((other for other in everything if _grant(other) == _grant(wanted)), None)
@@ -81,15 +124,33 @@ def assign(cloud: Cloud, wanted: RoleAssignment) -> bool:
     return True
 
 
+def attributes_of(cloud: Cloud, given: Body) -> Attributes:
+    """What a condition may ask of an assignment that is to be written, by its ``properties``."""
+    role, principal = given.get("roleDefinitionId"), given.get("principalId")
+    guid = role.rstrip("/").rpartition("/")[2] if isinstance(role, str) else ""
+    principal = principal if isinstance(principal, str) else ""
+    return _attributes(REQUEST, guid, principal, kind_of(cloud, principal) or "")
+
+
+def attributes_held(held: RoleAssignment) -> Attributes:
+    """What a condition may ask of an assignment that is to be deleted."""
+    return _attributes(RESOURCE, held.role, held.principal_id, held.principal_type)
+
+
+def _attributes(source: str, role: str, principal: str, kind: str) -> Attributes:
+    values = {"RoleDefinitionId": role, "PrincipalId": principal, "PrincipalType": kind}
+    return {key(source, f"{ASSIGNMENTS}:{name}"): value for name, value in values.items() if value}
+
+
 def visible_assignments(
-    cloud: Cloud, scope: str, *, below: bool, principal_id: str | None
+    cloud: Cloud, scope: str, *, below: bool, principals: frozenset[str] | None
 ) -> list[RoleAssignment]:
-    """Assignments at a scope and above it and, where ``below``, under it."""
+    """Assignments at a scope and above it and, where ``below``, under it; to one of these, or to anyone."""
     return [
         assignment
         for assignment in cloud.rbac.assignments()
         if (contains(assignment.scope, scope) or (below and contains(scope, assignment.scope)))
-        and principal_id in (None, assignment.principal_id)
+        and (principals is None or assignment.principal_id in principals)
     ]
 
 
@@ -105,8 +166,7 @@ def requested_role(scope: str, guid: str, body: Body) -> RoleDefinition:
     """
     if not is_guid(guid):
         raise bad_request("RoleDefinitionIdInvalid", f"The role definition ID '{guid}' must be a GUID.")
-    properties = body.get("properties")
-    given = properties if isinstance(properties, dict) else {}
+    given = properties_of(body)
     name, permissions = given.get("roleName"), given.get("permissions")
     if not isinstance(name, str) or not name:
         raise _bad_role("The role definition name is missing.")
@@ -181,11 +241,19 @@ def _role_of(cloud: Cloud, scope: str, role_id: Any) -> RoleDefinition:
     return role
 
 
-def _principal_of(cloud: Cloud, given: Body) -> str:
+def kind_of(cloud: Cloud, object_id: str) -> str | None:
+    """The ``principalType`` of an object of the directory; None where there is none."""
+    if cloud.rbac.groups.get(object_id):
+        return GROUP
+    return SERVICE_PRINCIPAL if cloud.port(Directory).principal_exists(object_id) else None
+
+
+def _principal_of(cloud: Cloud, given: Body) -> tuple[str, str]:
     principal = given.get("principalId")
     if not isinstance(principal, str) or not is_guid(principal):
         raise bad_request("InvalidPrincipalId", "A valid principal ID must be provided for role assignment.")
-    if not cloud.port(Directory).principal_exists(principal):
+    kind = kind_of(cloud, principal)
+    if kind is None:
         raise bad_request(
             "PrincipalNotFound",
             f"Principal {principal.replace('-', '')} does not exist in the directory {cloud.tenant_id}. Check "
@@ -194,14 +262,14 @@ def _principal_of(cloud: Cloud, given: Body) -> str:
             "assignment principalType property to a value, such as ServicePrincipal, User, or Group.  See "
             "https://aka.ms/docs-principaltype",
         )
-    kind = given.get("principalType") or "ServicePrincipal"
-    if kind != "ServicePrincipal":
+    said = given.get("principalType") or kind
+    if said != kind:
         raise bad_request(
             "UnmatchedPrincipalType",
-            f"The PrincipalId '{principal.replace('-', '')}' has type 'ServicePrincipal' , which is different "
-            f"from specified PrinciaplType '{kind}'.",
+            f"The PrincipalId '{principal.replace('-', '')}' has type '{kind}' , which is different "
+            f"from specified PrinciaplType '{said}'.",
         )
-    return principal.lower()
+    return principal.lower(), kind
 
 
 def _is_assignable(role: RoleDefinition, scope: str) -> bool:

@@ -101,11 +101,9 @@ async def _delete(manager: ResourceManager, call: Call) -> Response:
 async def _permissions(manager: ResourceManager, call: Call) -> Response:
     scope = scope_of(call)
     manager.check_scope(scope)
-    held = [
-        call.cloud.rbac.role(assignment.role)
-        for assignment in call.cloud.rbac.assignments_above(scope)
-        if assignment.principal_id == call.caller.object_id
-    ]
+    rbac = call.cloud.rbac
+    identities = rbac.groups.identities(call.caller.object_id)
+    held = [rbac.role(assignment.role) for assignment in rbac.assignments_above(scope, identities)]
     entries = [entry for role in held if role for entry in role.permissions]
     value = [{**records.permission(entry), "condition": None, "conditionVersion": None} for entry in entries]
     return JSONResponse({"value": value})

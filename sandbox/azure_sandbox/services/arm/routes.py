@@ -72,7 +72,7 @@ def _cloud(azure: Azure) -> dict[str, Any]:
 
 async def _list_subscriptions(manager: ResourceManager, call: Call) -> Response:
     scope = call.cloud.subscription_scope()
-    held = (a for a in call.cloud.rbac.assignments() if a.principal_id == call.caller.object_id)
+    held = call.cloud.rbac.assignments_of(call.caller.object_id)
     visible = any(contains(scope, a.scope) or contains(a.scope, scope) for a in held)
     value = [_subscription(call)] if visible else []
     return JSONResponse({"value": value, "count": {"type": "Total", "value": len(value)}})

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.condition_attributes import NO_ATTRIBUTES, Attributes
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.operation import Caller, Need
 from azure_sandbox.services.storage import posix
@@ -41,11 +42,19 @@ class Access:
     data: bool = True
     posix: str = ""
 
-    def need(self, account: Account, container: str) -> StorageNeed:
+    def need(
+        self,
+        account: Account,
+        container: str,
+        attributes: Attributes = NO_ATTRIBUTES,
+        sub_operation: str = "",
+    ) -> StorageNeed:
+        """:param attributes, sub_operation: for conditions of role assignments"""
         scope = account.resource_id
         if container:
             scope = f"{scope}/blobServices/default/containers/{container}"
-        return StorageNeed(f"{_PREFIX}/{self.action}", scope, self.data, self.letters, self.level)
+        action = f"{_PREFIX}/{self.action}"
+        return StorageNeed(action, scope, self.data, attributes, sub_operation, self.letters, self.level)
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ DELEGATION_KEY = Access("generateUserDelegationKey/action", "", SERVICE, data=Fa
 def permits(cloud: Cloud, caller: Caller, need: Need) -> bool:
     """A principal by its roles or else the ACLs, the account's key always, a SAS by what it says."""
     if caller.kind == "bearer":
-        return _has_role(cloud, caller.object_id, need) or _by_acl(caller.object_id, need)
+        return _has_role(cloud, caller.object_id, need) or _by_acl(cloud, caller.object_id, need)
     if caller.kind == "sas":
         return not _sas_lacks(caller.claims, need) and _delegator_may(cloud, caller.claims, need)
     return caller.kind == "key"
@@ -103,16 +112,33 @@ def denied(caller: Caller, need: Need) -> AzureError:
 
 
 def _has_role(cloud: Cloud, principal: str, need: Need) -> bool:
-    return cloud.rbac.allowed(principal, need.action, need.scope, data=need.data)
+    return cloud.rbac.allowed(
+        principal,
+        need.action,
+        need.scope,
+        data=need.data,
+        attributes=need.attributes,
+        sub_operation=need.sub_operation,
+    )
 
 
 def groups_of(cloud: Cloud, object_id: str) -> frozenset[str]:
     """The groups of a principal, direct or not."""
-    return frozenset()
+    return frozenset(cloud.rbac.groups.holding(object_id))
 
 
-def _by_acl(principal: str, need: Need) -> bool:
-    return isinstance(need, StorageNeed) and need.by_acl is not None and need.by_acl(principal)
+def _by_acl(cloud: Cloud, principal: str, need: Need) -> bool:
+    if not isinstance(need, StorageNeed) or need.by_acl is None or not need.by_acl(principal):
+        return False
+    blocked = cloud.rbac.blocked(
+        principal,
+        need.action,
+        need.scope,
+        data=need.data,
+        attributes=need.attributes,
+        sub_operation=need.sub_operation,
+    )
+    return blocked is None
 
 
 def _delegator_may(cloud: Cloud, grant: Mapping[str, Any], need: Need) -> bool:

@@ -32,6 +32,9 @@ _UNSUPPORTED = frozenset(
     {"snapshot", "page", "pagelist", "incrementalcopy", "query", "immutabilitypolicies", "legalhold"}
 )
 
+#: The sub-operation of writes that take index tags, whether or not a request has any.
+_TAGGED = "Blob.Write.WithTagHeaders"
+
 
 def operations(lake: Lake, surface: Surface) -> list[Operation]:
     table = Table(lake, _discriminate)
@@ -63,19 +66,19 @@ def _add_containers(table: Table) -> None:
 
 
 def _add_blobs(table: Table) -> None:
-    table.add(PATH, "PUT", "", blob_write.put_blob, create_access)
-    table.add(PATH, "PUT", "copy-source", blob_write.copy_blob, create_access)
+    table.add(PATH, "PUT", "", blob_write.put_blob, create_access, _TAGGED)
+    table.add(PATH, "PUT", "copy-source", blob_write.copy_blob, create_access, _TAGGED)
     table.add(PATH, "GET", "", blob_read.get_blob, access.READ)
     table.add(PATH, "HEAD", "", blob_read.blob_properties, access.STATUS)
     table.add(PATH, "DELETE", "", blob_write.delete_blob, access.DELETE)
     table.add(PATH, "PUT", "metadata", blob_write.set_metadata, access.WRITE)
     table.add(PATH, "GET HEAD", "metadata", blob_read.blob_metadata, access.STATUS)
     table.add(PATH, "PUT", "properties", blob_write.set_properties, access.WRITE)
-    table.add(PATH, "PUT", "tier", blob_write.set_tier, access.WRITE)
+    table.add(PATH, "PUT", "tier", blob_write.set_tier, access.WRITE, "Blob.Write.Tier")
     table.add(PATH, "GET", "tags", blob_read.blob_tags, access.TAGS_READ)
     table.add(PATH, "PUT", "tags", blob_write.set_tags, access.TAGS_WRITE)
     table.add(PATH, "PUT", "block", blocks.put_block, create_access)
-    table.add(PATH, "PUT", "blocklist", blocks.put_block_list, create_access)
+    table.add(PATH, "PUT", "blocklist", blocks.put_block_list, create_access, _TAGGED)
     table.add(PATH, "GET", "blocklist", blocks.get_block_list, access.READ)
     table.add(PATH, "PUT", "appendblock", blocks.append_block, append_access)
 

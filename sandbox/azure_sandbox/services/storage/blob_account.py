@@ -11,10 +11,11 @@ from starlette.responses import Response
 from azure_sandbox.kernel.clock import http_date, iso_z, parse_iso
 from azure_sandbox.services.storage import signatures
 from azure_sandbox.services.storage.dispatch import Target
+from azure_sandbox.services.storage.documents import parse_xml
 from azure_sandbox.services.storage.listing import LARGEST_PAGE, decode_token, encode_token
 from azure_sandbox.services.storage.records import Container
 from azure_sandbox.services.storage.refusals import refuse
-from azure_sandbox.services.storage.xml import add_texts, parse_xml, xml_answer
+from azure_sandbox.services.storage.xml import add_texts, xml_answer
 
 #: A user delegation key lives for seven days at most.
 _LONGEST_DELEGATION = 7 * 86_400

@@ -19,6 +19,7 @@ from azure_sandbox.services.storage.content import entry_headers
 from azure_sandbox.services.storage.dfs_write import content_settings, owner_of
 from azure_sandbox.services.storage.disk import Slice, Written
 from azure_sandbox.services.storage.dispatch import Target
+from azure_sandbox.services.storage.documents import tags_of
 from azure_sandbox.services.storage.names import container_name, metadata_of, path_name
 from azure_sandbox.services.storage.records import (
     APPEND_BLOB,
@@ -28,7 +29,6 @@ from azure_sandbox.services.storage.records import (
     Settings,
 )
 from azure_sandbox.services.storage.refusals import bad_header, missing_header, refuse
-from azure_sandbox.services.storage.xml import parse_xml
 
 _TIERS = frozenset({"Hot", "Cool", "Cold", "Archive"})
 _MOST_TAGS = 10
@@ -193,8 +193,7 @@ async def set_tier(target: Target) -> Response:
 
 
 async def set_tags(target: Target) -> Response:
-    root = parse_xml(await target.call.request.body(), "Tags")
-    tags = {tag.findtext("Key") or "": tag.findtext("Value") or "" for tag in root.iterfind("TagSet/Tag")}
+    tags = tags_of(await target.call.body())
     if len(tags) > _MOST_TAGS or "" in tags:
         raise refuse("InvalidXmlDocument")
     entry = target.lake.file(target.container, target.path)

@@ -13,10 +13,11 @@ from azure_sandbox.services.storage import growth
 from azure_sandbox.services.storage.blob_write import receive_checked, settings_of
 from azure_sandbox.services.storage.content import entry_headers
 from azure_sandbox.services.storage.dispatch import Target
+from azure_sandbox.services.storage.documents import parse_xml
 from azure_sandbox.services.storage.growth import Listed
 from azure_sandbox.services.storage.records import BLOCK_BLOB
 from azure_sandbox.services.storage.refusals import bad_header, bad_query, refuse
-from azure_sandbox.services.storage.xml import add_texts, parse_xml, xml_answer
+from azure_sandbox.services.storage.xml import add_texts, xml_answer
 
 _KINDS = ("committed", "uncommitted", "all")
 

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from azure_sandbox.kernel.operation import Call, Need, Operation, Surface
 from azure_sandbox.services.storage import access, posix
 from azure_sandbox.services.storage.access import Access, StorageNeed, groups_of
+from azure_sandbox.services.storage.attributes import StorageAttributes
 from azure_sandbox.services.storage.authentication import account_of
 from azure_sandbox.services.storage.lake import Lake
 from azure_sandbox.services.storage.names import container_name, path_name
@@ -36,13 +37,17 @@ _KEY = "storage.target"
 
 @dataclass
 class Target:
-    """A request with its account, container and path found out. ``container_name`` may not exist."""
+    """A request with its account, container and path found out. ``container_name`` may not exist.
+
+    :param sub_operation: of the action, as conditions of role assignments name it
+    """
 
     call: Call
     lake: Lake
     account: Account
     container_name: str
     path: str
+    sub_operation: str = ""
 
     @property
     def container(self) -> Container:
@@ -74,7 +79,12 @@ class Target:
 
     def need(self, wanted: Access) -> StorageNeed:
         """What the caller must hold, or be granted by the ACLs of a hierarchical namespace."""
-        need = wanted.need(self.account, self.container_name)
+        listing = wanted is access.LIST
+        attributes = StorageAttributes(
+            self.call, self.account, self.container_name, self.path, self._tags, listing
+        )
+        sub_operation = "Blob.List" if listing else self.sub_operation
+        need = wanted.need(self.account, self.container_name, attributes, sub_operation)
         container = self.lake.catalog.container(self.account.name, self.container_name)
         if container is None or not wanted.posix or not self.account.hns:
             return need
@@ -96,6 +106,12 @@ class Target:
         prefix = self.query("prefix")
         return posix.holder_of(prefix), prefix, not self.query("delimiter")
 
+    def _tags(self) -> dict[str, str]:
+        """The index tags of the blob that the path names."""
+        container = self.lake.catalog.container(self.account.name, self.container_name)
+        found = self.lake.find(container, self.path) if container else None
+        return found.settings.tags if found else {}
+
     def answer(
         self, status: int, headers: dict[str, str] | None = None, content: bytes | str = b"", media: str = ""
     ) -> Response:
@@ -112,10 +128,14 @@ AccessOf = Callable[[Target], Access]
 
 @dataclass(frozen=True)
 class Verb:
+    """A handler, what its caller must hold, and the sub-operation that conditions know it by."""
+
     handler: Handler
     access: Access | AccessOf
+    sub_operation: str = ""
 
     def need(self, target: Target) -> Need:
+        target.sub_operation = self.sub_operation
         wanted = self.access(target) if callable(self.access) else self.access
         return target.need(wanted)
 
@@ -131,14 +151,22 @@ class Table:
         self._discriminate = discriminate
         self._verbs: dict[tuple[str, str, str], Verb] = {}
 
-    def add(self, level: str, methods: str, key: str, handler: Handler, wanted: Access | AccessOf) -> None:
+    def add(
+        self,
+        level: str,
+        methods: str,
+        key: str,
+        handler: Handler,
+        wanted: Access | AccessOf,
+        sub_operation: str = "",
+    ) -> None:
         """:param methods: one or more, separated by blanks"""
         for method in methods.split():
-            self._verbs[level, method, key] = Verb(handler, wanted)
+            self._verbs[level, method, key] = Verb(handler, wanted, sub_operation)
 
     def operations(self, surface: Surface) -> list[Operation]:
         return [
-            Operation(surface, method, path, self._run, self._need(level, method))
+            Operation(surface, method, path, self._run, self._need(level, method), _needs_body)
             for method in METHODS
             for level, paths in _PATHS.items()
             for path in paths
@@ -172,6 +200,11 @@ class Table:
     async def _run(self, call: Call) -> Response:
         verb, target = cast("tuple[Verb, Target]", call.request.scope[_KEY])
         return await verb.handler(target)
+
+
+def _needs_body(call: Call) -> bool:
+    """New index tags stand in the body, and conditions may ask for them."""
+    return call.query.get("comp") == "tags"
 
 
 def create_access(target: Target) -> Access:

@@ -103,7 +103,7 @@ def test_the_same_grant_under_another_name_exists(identities: Sandbox) -> None:
         ({"principalType": "User"}, "UnmatchedPrincipalType"),
         ({"roleDefinitionId": "/x/2f7e0c43-0000-4000-8000-000000000000"}, "RoleDefinitionDoesNotExist"),
         ({"roleDefinitionId": 7}, "InvalidRoleDefinitionId"),
-        ({"condition": "@Resource[x] StringEquals 'y'"}, "ConditionNotSupported"),
+        ({"condition": "@Resource[x] StringEquals 'y'"}, "InvalidConditionFormat"),
     ],
 )
 def test_a_bad_assignment_is_refused_by_azures_code(

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operators of grants do, apart from them so that no parse of a DAG pays for it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azureml.access.grant import STANDING, lease_seconds
+from airflow_provider_azureml.access.leasing import Held
+from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError
+from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.hooks.broker import Broker
+from airflow_provider_azureml.hooks.grant_reaping import GrantReaper, GrantTally
+from airflow_provider_azureml.rest import probe
+from airflow_provider_azureml.rest.assignment import Grant
+from airflow_provider_azureml.rest.retry import ONCE
+from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT
+from airflow_provider_azureml.triggers.poll import remaining
+from airflow_provider_azureml.triggers.probe import AzureMLProbeTrigger, Confidence, Probe, event, question
+
+if TYPE_CHECKING:
+    from airflow_provider_azureml.operators.grant import (
+        AzureMLBrokerOperator,
+        AzureMLGrantAccessOperator,
+        AzureMLGrantReaperOperator,
+    )
+
+SLICE = 0.5
+"""Seconds that a waiting worker sleeps at a time, so that SIGTERM is noticed at once."""
+EFFECTIVE = "airflow/grant/effective"
+"""Action of the audit record that says since when a grant works."""
+
+
+def grant(task: AzureMLGrantAccessOperator, context: Mapping[str, Any]) -> dict[str, Any]:
+    """Lease all grants, then wait until they work; returns the task's result."""
+    seconds = lease_seconds(task.valid_for)
+    ti = context["ti"]
+    broker = Broker(task.hook, task.through, f"{ti.dag_id}, {ti.task_id}, {ti.run_id}")
+    wished = wishes(task, broker)
+    record = {
+        "holder": f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}",
+        "token": str(uuid.uuid4()),
+        "through": task.through,
+        "broker": task.azureml_conn_id,
+        "grants": [],
+    }
+    held = _taken(broker, wished, record, seconds)
+    task.unless_killed()
+    leased = [each.grant for each in held if each.how != STANDING]
+    return _awaited(task, context, leased, record) if leased else record
+
+
+def wishes(task: AzureMLGrantAccessOperator, broker: Broker) -> list[Grant]:
+    """What is to be granted. Raises ConfigurationError."""
+    found = [broker.grant_of(given) for given in task.grants]
+    if not found:
+        mend = "Pass grants, a list of principal_id, role and scope."
+        raise ConfigurationError("grants", "is empty: there is nothing to grant.", mend)
+    return list(dict.fromkeys(found))
+
+
+def _taken(broker: Broker, wished: Sequence[Grant], record: dict[str, Any], seconds: float) -> list[Held]:
+    """All of them, or none: what was taken before one was refused is given back."""
+    held: list[Held] = []
+    try:
+        for each in wished:
+            held.append(broker.take(each, record["holder"], record["token"], seconds))
+            record["grants"].append({**asdict(held[-1].grant), "how": held[-1].how})
+    except AzureMLError:
+        give_back(broker, record)
+        raise
+    return held
+
+
+def _awaited(
+    task: AzureMLGrantAccessOperator, context: Mapping[str, Any], leased: list[Grant], record: dict[str, Any]
+) -> dict[str, Any]:
+    """Wait until they work, here or in the triggerer."""
+    probes = probes_of(task, leased)
+    own = sum(each["is_own"] for each in probes)
+    not_before = time.time() + (task.minimum_wait if own < len(probes) else 0.0)
+    deadline = task.deadline(context) or time.time()
+    told = (
+        "Waiting until %d grants work: %d are tried out by the grantee, %d are looked for for at least %g s"
+    )
+    task.log.info(told, len(probes), own, len(probes) - own, task.minimum_wait)
+    if task.deferrable:
+        trigger = AzureMLProbeTrigger(task.azureml_conn_id, probes, not_before, deadline)
+        task.defer(trigger=trigger, method_name="proceed", kwargs={"granted": record})
+    return concluded(task, _watch(task, probes, not_before, deadline), record)
+
+
+def probes_of(task: AzureMLGrantAccessOperator, leased: Sequence[Grant]) -> list[Probe]:
+    """What to ask about each grant, and as whom."""
+    grantee = AzureMLHook(task.probe_conn_id).identity().object_id.lower() if task.probe_conn_id else ""
+    return [
+        {
+            "grant": asdict(each),
+            "is_own": (own := each.principal_id.lower() == grantee),
+            "conn_id": task.probe_conn_id if own else task.azureml_conn_id,
+            "permissions": _entries(task.hook, each) if own else [],
+        }
+        for each in leased
+    ]
+
+
+def _entries(hook: AzureMLHook, grant: Grant) -> list[list[list[str]]]:
+    """What the role of a grant allows, as JSON values."""
+    found = hook.run(probe.role_permissions(hook.settings.cloud, grant))
+    return [[list(kind) for kind in astuple(entry)] for entry in found]
+
+
+def _watch(
+    task: AzureMLGrantAccessOperator, probes: Sequence[Probe], not_before: float, deadline: float
+) -> dict[str, Any]:
+    """The same wait as the trigger's, in this worker."""
+    sure = Confidence(not_before)
+    hooks = {each["conn_id"]: AzureMLHook(each["conn_id"]) for each in probes}
+    while remaining(deadline) > 0:
+        if sure.count(all(_asked(task, hooks[each["conn_id"]], each) for each in probes), time.time()):
+            return event(ENDED, sure)
+        _sleep(task, min(sure.pause(), max(remaining(deadline), 0.0)))
+    return event(TIMEOUT, sure)
+
+
+def _asked(task: AzureMLGrantAccessOperator, hook: AzureMLHook, each: Probe) -> bool:
+    try:
+        with hook.new_driver(retry=ONCE) as driver:
+            return bool(driver.run(question(hook.settings.cloud, each), hook.correlation_id))
+    except ServiceError as error:
+        task.log.warning("Whether a grant works is not to be had just now: %s", error)
+        return False
+
+
+def _sleep(task: AzureMLGrantAccessOperator, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        task.unless_killed()
+        time.sleep(min(left, SLICE))
+    task.unless_killed()
+
+
+def concluded(
+    task: AzureMLGrantAccessOperator, event: Mapping[str, Any], record: dict[str, Any]
+) -> dict[str, Any]:
+    """The result once the grants work; what does not work in time is given back."""
+    if event["reason"] != ENDED:
+        give_back(Broker(task.hook, task.through), record)
+        why = event["error"] or f"not within {task.timeout} s, at {event['looks']} looks"
+        raise AzureMLError(f"What was granted does not work: {why}. It was given back; try again.")
+    for each in record["grants"]:
+        granted = _grant_of(each)
+        if each["how"] != STANDING:
+            task.hook.note(EFFECTIVE, granted.id, granted.notes)
+    task.log.info("All grants work, after %d looks", event["looks"])
+    return record
+
+
+def revoke(task: AzureMLBrokerOperator, granted: Any) -> dict[str, str]:
+    """Give back what a setup was granted; raises AzureMLError when one could not be given back."""
+    if not granted:
+        task.log.info("The setup has granted nothing.")
+        return {}
+    if not isinstance(granted, Mapping) or "grants" not in granted:
+        mend = "Pass the result of AzureMLGrantAccessOperator: granted=grant.output"
+        raise ConfigurationError("granted", "is no result of a grant.", mend)
+    outcomes = give_back(Broker(task.hook, str(granted["through"])), granted)
+    failed = [f"{name}: {outcome}" for name, outcome in outcomes.items() if outcome.startswith(FAILED)]
+    if failed:
+        raise AzureMLError(f"{len(failed)} grants could not be given back. {' '.join(failed)}")
+    return outcomes
+
+
+FAILED = "failed: "
+
+
+def give_back(broker: Broker, record: Mapping[str, Any]) -> dict[str, str]:
+    """End all leases of a record; what came of each, by the assignment's name. Raises nothing."""
+    outcomes: dict[str, str] = {}
+    for each in record["grants"]:
+        granted = _grant_of(each)
+        if each["how"] == STANDING:
+            outcomes[granted.name] = STANDING
+            continue
+        try:
+            outcomes[granted.name] = broker.give_back(granted, record["holder"], record["token"])
+        except AzureMLError as error:
+            broker.hook.log.error("%s could not be given back; its time ends it: %s", granted, error)
+            outcomes[granted.name] = f"{FAILED}{error}"
+    return outcomes
+
+
+def _grant_of(each: Mapping[str, Any]) -> Grant:
+    return Grant(**{name: value for name, value in each.items() if name != "how"})
+
+
+def reap(task: AzureMLGrantReaperOperator) -> dict[str, Any]:
+    """One pass; raises AzureMLError when an assignment could not be deleted."""
+    reaper = GrantReaper(Broker(task.hook), task.scopes, acts=not task.is_dry_run)
+    for seen in reaper.run():
+        task.log.info("%s", seen.line())
+        task.unless_killed()
+    tally: GrantTally = reaper.tally
+    task.log.info("%s", tally.sentence())
+    if task.is_dry_run and tally.due:
+        task.log.warning("This was a dry run: set dry_run=False to delete them.")
+    if tally.failed:
+        raise AzureMLError(f"{tally.failed} assignments could not be deleted; see the log.")
+    return {"dry_run": task.is_dry_run, **asdict(tally)}

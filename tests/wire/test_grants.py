@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grants for the time of a run, over HTTP: the broker grants, the grantee tries it out, the teardown revokes."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_azureml.access.grant import LEASED, STANDING
+from airflow_provider_azureml.cli.console import main
+from airflow_provider_azureml.compat import AirflowException, AirflowFailException
+from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.hooks.broker import Broker
+from airflow_provider_azureml.operators.grant import (
+    AzureMLGrantAccessOperator,
+    AzureMLGrantReaperOperator,
+    AzureMLRevokeAccessOperator,
+)
+from airflow_provider_azureml.triggers import probe
+from tests.wire.conftest import Sandbox
+from tests.wire.granting import BROKER, LAND, READER, Azure, with_broker
+from tests.wire.identities import Client
+from tests.wire.worker import acting_as_worker, context
+
+
+@pytest.fixture(scope="module")
+def worker(sandbox: Sandbox) -> Iterator[dict[str, str]]:
+    with acting_as_worker(sandbox) as own, with_broker(sandbox):
+        yield own
+
+
+@pytest.fixture
+def azure(sandbox: Sandbox, client: Client, worker: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Azure:
+    monkeypatch.setattr(probe, "FIRST", 0.3)
+    return Azure(sandbox, client)
+
+
+def granting(grants: list[dict[str, str]], **options: Any) -> AzureMLGrantAccessOperator:
+    given = {"task_id": "grant", "grants": grants, "minimum_wait": 0.0, "timeout": 30.0}
+    return AzureMLGrantAccessOperator(**{**given, **options})
+
+
+def revoke(granted: Any) -> dict[str, str]:
+    task = AzureMLRevokeAccessOperator(task_id="revoke", granted=granted)
+    outcomes: dict[str, str] = task.execute(context("revoke"))
+    return outcomes
+
+
+def how(granted: dict[str, Any]) -> list[str]:
+    return [each["how"] for each in granted["grants"]]
+
+
+def test_the_grantee_tries_out_what_it_was_granted_and_can_do_it_when_the_setup_ends(azure: Azure) -> None:
+    assert azure.reads("airflow-land") == 403
+    began = time.monotonic()
+    with azure.lagging(4.0):
+        granted = granting([azure.grant()], probe_conn_id=LAND).execute(context("grant"))
+        seen = [azure.reads("airflow-land") for _ in range(3)]
+    assert how(granted) == [LEASED]
+    assert time.monotonic() - began > 1.0
+    assert seen.count(200) >= 2  # a replica may lag a moment longer
+    assert list(revoke(granted).values()) == ["deleted"]
+    assert azure.reads("airflow-land") == 403
+    who = azure.sandbox.principal("airflow-land")["object_id"]
+    assert azure.effects() == [("created", who, READER), ("deleted", who, READER)]
+
+
+def test_two_runs_share_one_assignment_and_the_last_one_ends_it(azure: Azure) -> None:
+    first, second = (granting([azure.grant()]).execute(context("grant")) for _ in range(2))
+    assert [how(first), how(second)] == [[LEASED], [LEASED]]
+    assert list(revoke(first).values()) == ["kept"]
+    assert azure.reads("airflow-land") == 200
+    assert list(revoke(second).values()) == ["deleted"]
+    assert [effect for effect, _, _ in azure.effects()] == ["created", "deleted"]
+
+
+def test_a_standing_grant_is_adopted_and_never_deleted(azure: Azure) -> None:
+    name, scope = str(uuid.uuid4()), azure.container("models")
+    azure.assign("airflow-land", READER, scope, name)
+    azure.effects()
+    try:
+        granted = granting([azure.grant()]).execute(context("grant"))
+        assert how(granted) == [STANDING]
+        assert list(revoke(granted).values()) == [STANDING]
+        assert azure.effects() == []
+    finally:
+        azure.unassign(scope, name)
+
+
+def test_the_wait_goes_to_the_triggerer_and_comes_back_with_the_result(azure: Azure) -> None:
+    task = granting([azure.grant()], probe_conn_id=LAND, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(context("grant"))
+    _, arguments = deferred.value.trigger.serialize()
+    assert "token" not in json.dumps(arguments)
+    record = deferred.value.kwargs["granted"]
+    result = task.proceed(context("grant"), {"reason": "ended", "error": "", "looks": 2}, record)
+    assert result == record
+    revoke(result)
+
+
+async def test_the_trigger_fires_once_the_grantee_has_seen_it_twice(azure: Azure) -> None:
+    task = granting([azure.grant()], probe_conn_id=LAND, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(context("grant"))
+    trigger = deferred.value.trigger
+    trigger.task_instance = SimpleNamespace(
+        dag_id="wire", run_id="r", task_id="grant", map_index=-1, try_number=1
+    )
+    (event,) = [event async for event in trigger.run()]
+    assert event.payload["reason"] == "ended"
+    assert event.payload["looks"] >= 2
+    revoke(deferred.value.kwargs["granted"])
+
+
+def test_what_does_not_work_in_time_is_given_back(azure: Azure) -> None:
+    with azure.lagging(3600.0):
+        task = granting([azure.grant()], probe_conn_id=LAND, timeout=2.0)
+        with pytest.raises(AirflowException, match="does not work: not within"):
+            task.execute(context("grant"))
+    assert [effect for effect, _, _ in azure.effects()] == ["created", "deleted"]
+
+
+def test_the_broker_cannot_grant_outside_of_its_own_scope_and_the_error_says_how_to_mend_it(
+    azure: Azure,
+) -> None:
+    scope = azure.sandbox.scope("classic", "Microsoft.Storage/storageAccounts", "classiclake")
+    grants = [azure.grant(), azure.grant(scope=f"{scope}/blobServices/default/containers/data")]
+    with pytest.raises(AirflowFailException, match=r"Microsoft\.Authorization/roleAssignments/") as refused:
+        granting(grants).execute(context("grant"))
+    assert "Mend:" in str(refused.value)
+    assert f"connection '{BROKER}'" in str(refused.value)
+    assert [effect for effect, _, _ in azure.effects()] == [
+        "created",
+        "deleted",
+    ]  # the first one was given back
+
+
+def test_the_reaper_ends_what_no_teardown_gave_back_and_nothing_else(azure: Azure) -> None:
+    scopes = [azure.sandbox.scope("nightly")]
+    broker = Broker(AzureMLHook(BROKER))
+    broker.take(broker.grant_of(azure.grant()), "a run that died", "1", 1.0)
+    alive = granting([azure.grant("features")]).execute(context("grant"))
+    time.sleep(2.1)
+    azure.effects()
+    dry = AzureMLGrantReaperOperator(task_id="reap", scopes=scopes).execute(context("reap"))
+    assert (dry["ours"], dry["due"], dry["deleted"]) == (2, 1, 0)
+    assert azure.effects() == []
+    found = reaper(scopes).execute(context("reap"))
+    assert (found["due"], found["deleted"], found["failed"]) == (1, 1, 0)
+    assert (found["limit"], found["used"] > 10) == (4000, True)
+    assert [effect for effect, _, _ in azure.effects()] == ["deleted"]
+    assert reaper(scopes).execute(context("reap"))["due"] == 0
+    assert list(revoke(alive).values()) == ["deleted"]
+
+
+def reaper(scopes: list[str]) -> AzureMLGrantReaperOperator:
+    return AzureMLGrantReaperOperator(task_id="reap", scopes=scopes, dry_run=False)
+
+
+def test_the_audit_log_tells_who_was_granted_what_until_when_since_when_it_works_and_that_it_ended(
+    azure: Azure, worker: dict[str, str]
+) -> None:
+    revoke(granting([azure.grant()]).execute(context("grant")))
+    lines = [
+        json.loads(line)
+        for path in Path(worker["AIRFLOW__AZUREML__AUDIT_PATH"]).rglob("*.jsonl")
+        for line in path.read_text().splitlines()
+    ]
+    who = azure.sandbox.principal("airflow-land")["object_id"]
+    events = {}
+    for line in lines:
+        if line.get("detail", {}).get("principalId") == who and line["detail"]["scope"] == azure.container(
+            "models"
+        ):
+            events[line["action"]] = line["detail"]
+    granted = events["Microsoft.Authorization/roleAssignments/write"]
+    assert granted["roleDefinitionId"] == READER
+    assert " exp=" in granted["description"]
+    assert events["airflow/grant/effective"]["roleDefinitionId"] == READER
+    assert events["Microsoft.Authorization/roleAssignments/delete"]["reason"] == "revoke"
+
+
+def test_the_command_line_says_what_it_would_delete_and_deletes_it_with_yes(
+    azure: Azure, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "")
+    broker = Broker(AzureMLHook(BROKER))
+    broker.take(broker.grant_of(azure.grant()), "a run that died", "1", 1.0)
+    time.sleep(2.1)
+    azure.effects()
+    command = ["access", "reap", "--scope", azure.sandbox.scope("nightly")]
+    assert main(command) == 1
+    assert "1 are over (0 deleted" in capsys.readouterr().out
+    assert azure.effects() == []
+    assert main([*command, "--yes"]) == 0
+    assert [effect for effect, _, _ in azure.effects()] == ["deleted"]
