@@ -57,6 +57,8 @@ export function ago(iso) {
 const SCOPES = [
   [/\/storageAccounts\/([^/]+)\/blobServices\/default\/containers\/([^/]+)$/i, (m) => `${m[1]}/${m[2]}`],
   [/\/storageAccounts\/([^/]+)$/i, (m) => `account ${m[1]}`],
+  [/\/workspaces\/[^/]+\/jobs\/([^/]+)$/i, (m) => m[1]],
+  [/\/workspaces\/[^/]+\/(\w+)s\/([^/]+)\/versions\/[^/]+$/i, (m) => `${m[1]} ${m[2]}`],
   [/\/workspaces\/([^/]+)$/i, (m) => `workspace ${m[1]}`],
   [/\/vaults\/([^/]+)$/i, (m) => `vault ${m[1]}`],
   [/\/vaults\/([^/]+)\/secrets\/([^/]+)$/i, (m) => `secret ${m[1]}/${m[2]}`],
@@ -73,13 +75,21 @@ export function shortScope(scope) {
     const match = pattern.exec(scope);
     if (match) return words(match);
   }
-  return scope.split("/").slice(-2).join("/");
+  return scope.split("/").slice(-2).join(" ");
 }
 
 export const scopeElement = (scope) => make("span", { class: "scope", title: scope, text: shortScope(scope) });
 
-/** `Microsoft.MachineLearningServices/workspaces/jobs/write` without its first word. */
-export const shortAction = (action) => action.replace(/^Microsoft\./, "");
+const FAMILIES = /^Microsoft\.[^/]+\/(workspaces\/|storageAccounts\/blobServices\/containers\/|vaults\/|userAssignedIdentities\/)?/;
+
+/** `Microsoft.MachineLearningServices/workspaces/jobs/write` as `jobs/write`, which may break at a slash. */
+export const actionElement = (action) => breakable("span", { class: "action", title: action }, action.replace(FAMILIES, ""));
+
+/** A long id that breaks after its slashes, where there is no room. */
+export function breakable(tag, attributes, text) {
+  const parts = text.split(/(?<=\/)/);
+  return make(tag, attributes, ...parts.flatMap((part) => [part, make("wbr")]));
+}
 
 const MARKS = { ALLOWED: "✓", CONDITIONAL: "~", UNKNOWN: "?", DENIED: "✕" };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of tasks: one body per DAG, one row per task, one more row with the details of an open one.
 
-import { ago, make, mendElement, scopeElement, shortAction, verdict } from "./dom.js";
+import { actionElement, ago, breakable, make, mendElement, scopeElement, verdict } from "./dom.js";
 
 const SHOWN_GRANTS = 2;
 const ORDER = ["DENIED", "UNKNOWN", "CONDITIONAL", "ALLOWED"];
@@ -124,7 +124,7 @@ function denialInFull(task, actions) {
   if (!denial) return "";
   const lines = [
     ["When", make("span", {}, ago(denial.time), ` in ${denial.run_id || "no run"}, try ${denial.try_number}`)],
-    ["What", denial.action && make("span", {}, shortAction(denial.action), denial.resource && " on ", denial.resource && scopeElement(denial.resource))],
+    ["What", denial.action && make("span", {}, actionElement(denial.action), denial.resource && " on ", denial.resource && scopeElement(denial.resource))],
     ["Answer", denial.answer],
     ["Why", denial.cause && `${denial.cause}${denial.plane ? ` (${denial.plane} plane)` : ""}`],
     ["Mend", mendElement(denial.mend)],
@@ -145,25 +145,25 @@ function checks(task) {
   const lines = sorted.map((check) => make("tr", {},
     make("td", {}, verdict(check.verdict)),
     make("td", { text: check.who === "run" ? "run identity" : "submitter" }),
-    make("td", {}, make("span", { class: "action", title: check.action, text: shortAction(check.action) }), make("br"), scopeElement(check.scope)),
+    make("td", {}, actionElement(check.action), " on ", scopeElement(check.scope)),
     make("td", {}, make("span", { text: check.why })),
-    make("td", {}, check.reason, check.verdict !== "ALLOWED" && check.role ? make("span", { class: "muted", text: ` Least role: ${check.role}.` }) : "", mendElement(check.mend))));
+    make("td", {}, check.reason || (check.role ? `by ${check.role}` : ""), check.verdict !== "ALLOWED" && check.role ? make("span", { class: "muted", text: ` Least role: ${check.role}.` }) : "", mendElement(check.mend))));
   const head = ["Verdict", "Who", "Needs", "For", "Because"].map((text) => make("th", { scope: "col", text }));
   return make("section", { "aria-label": "Needs" }, make("h3", {}, "What it needs"),
-    make("table", { class: "inner" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...lines)));
+    make("table", { class: "inner needs" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...lines)));
 }
 
 function held(task, identities) {
   const lines = names(task).flatMap((name) => (identities[name]?.grants || []).map((grant) => make("tr", {},
     make("td", { text: name }),
     make("td", {}, grant.role, grant.state ? make("span", { class: "tag warn", text: grant.state }) : ""),
-    make("td", {}, make("span", { class: "scope full", text: grant.scope })),
+    make("td", {}, breakable("span", { class: "scope full" }, grant.scope)),
     make("td", {}, grant.condition ? make("code", { text: grant.condition }) : make("span", { class: "muted", text: "–" })),
     make("td", { text: grant.through || "itself" }))));
   if (!lines.length) return "";
   const head = ["Identity", "Role", "Scope", "Condition", "Held by"].map((text) => make("th", { scope: "col", text }));
   return make("section", { "aria-label": "Grants" }, make("h3", {}, "What its identities hold"),
-    make("table", { class: "inner" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...lines)));
+    make("table", { class: "inner held" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...lines)));
 }
 
 function origin(task) {

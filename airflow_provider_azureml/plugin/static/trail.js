@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The audit trail of one run.
 
-import { ask, byId, make, mendElement, scopeElement, shortAction } from "./dom.js";
+import { actionElement, ask, byId, make, mendElement, scopeElement } from "./dom.js";
 
 let asked = 0; // an answer that comes after a newer question is dropped
 
@@ -50,8 +50,8 @@ function row(event) {
     make("td", { class: "time", text: event.time.slice(0, 23).replace("T", " ") }),
     make("td", {}, task(event.task)),
     make("td", {}, who(event)),
-    make("td", { title: event.action, text: shortAction(event.action) }),
-    make("td", {}, event.resource ? scopeElement(event.resource) : ""),
+    make("td", {}, actionElement(event.action)),
+    make("td", { class: "on" }, event.resource ? scopeElement(event.resource) : ""),
     make("td", {}, event.detail?.cause || outcomeText(outcome), mendElement(event.detail?.mend)));
 }
 

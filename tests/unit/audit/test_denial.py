@@ -50,7 +50,9 @@ def request(journal: Journal, event: str, task: TaskKey | None, status: int = 40
 
 def explained(journal: Journal, task: TaskKey | None, resource: str = "") -> None:
     detail = diagnosis("ARM", "no role", "az role assignment create")
-    journal.append(Intent("x", DIAGNOSIS, resource, "prod", "aml", "federated", task, detail=detail).to_dict())
+    journal.append(
+        Intent("x", DIAGNOSIS, resource, "prod", "aml", "federated", task, detail=detail).to_dict()
+    )
     journal.append(Outcome("x", "done", 0).to_dict())
 
 
