@@ -38,7 +38,7 @@ with DAG("secrets", schedule=None, start_date=START, description=CANARY):
             "type": "command",
             "command": f"echo {CANARY}",
             "environment": IMAGE,
-            "environment_variables": {"TOKEN": CANARY},
+            "environment_variables": {"MODE": CANARY},
             "inputs": {
                 "raw": {
                     "type": "uri_file",

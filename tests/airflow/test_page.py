@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -244,7 +245,7 @@ def picture(page: Browser, name: str) -> None:
 
 
 def test_the_table_says_who_submits_who_runs_what_they_hold_and_whether_it_is_enough(opened: Browser) -> None:
-    assert "Checked 12 minutes ago" in opened.text("#age")
+    assert re.match(r"Checked 1\d minutes ago", opened.text("#age"))
     assert count(opened) >= 47
     _, verdict, submitter, identity, grants, denial = cells(opened, "delay_report.summarize")
     assert verdict.endswith("DENIED\n1 of 3 needs open")
