@@ -48,12 +48,15 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
     :param cancel_on_kill: whether the job is cancelled when the task is ended from outside.
     :param stream_logs: whether the job's log appears in the task's log while it grows.
     :param access: `explain` (default) looks whether the inputs are there, as far as the submitter may
-        see, and appends cause and mend to errors about access; `off` does neither.
+        see, and appends cause and mend to errors about access; `off` does neither. `verify` also looks,
+        before the submit, whether submitter and run identity may do what the job needs, and fails where
+        one certainly may not.
     """
 
     template_fields: Sequence[str] = ("azureml_conn_id", "job", "inputs", "outputs", "identity")
     template_fields_renderers: ClassVar[dict[str, str]] = {"job": "json", "inputs": "json", "outputs": "json"}
     operator_extra_links = (AzureMLStudioLink(),)
+    access_modes: ClassVar[tuple[str, ...]] = ("off", "explain", "verify")
     ui_color = "#e6f2fb"
 
     def __init__(

@@ -201,6 +201,10 @@ class Submission:
         name = claim.name(number)
         if self.task.access != "off":
             refuse_absent(self.hook, compiled.properties.get("inputs"))
+        if self.task.access == "verify":
+            from airflow_provider_azureml.operators.verifying import verify
+
+            verify(self.task, compiled)
         may_outlive = not (self.task.wait_for_completion and self.task.cancel_on_kill)
         marks = {**claim.marks, **({DETACHED: "true"} if may_outlive else {})}
         body = stamp(self._body(compiled, name), marks, claim.fence)
