@@ -152,7 +152,17 @@ class Lake(Protocol):
         """Base64 ``key1``."""
         ...
 
-    def shared_key_allowed(self, account: str) -> bool: ...
+    def sas_of(self, account: str, container: str, key: str, permissions: str) -> str:
+        """The query of a container SAS that a key signed, whether or not it is the account's any more."""
+        ...
+
+    def is_private(self, account: str) -> bool:
+        """Whether an account's network rules want a virtual network: no public access, or subnets."""
+        ...
+
+    def hides(self, account: str, container: str, path: str, object_id: str) -> bool:
+        """Whether the ACL of a path lets a principal read it, and one above does not let it get there."""
+        ...
 
 
 class Vaults(Protocol):

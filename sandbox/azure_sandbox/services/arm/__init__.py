@@ -6,6 +6,7 @@ from __future__ import annotations
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.service import Service
 from azure_sandbox.services.arm.assignment_routes import assignment_operations
+from azure_sandbox.services.arm.deny_routes import deny_operations
 from azure_sandbox.services.arm.identity_routes import identity_operations
 from azure_sandbox.services.arm.role_routes import role_operations
 from azure_sandbox.services.arm.routes import operations
@@ -20,6 +21,7 @@ def service(cloud: Cloud) -> Service:
         operations(manager)
         + identity_operations(manager)
         + role_operations(manager)
-        + assignment_operations(manager),
+        + assignment_operations(manager)
+        + deny_operations(manager),
         lambda document: seed_arm(cloud, manager, document),
     )

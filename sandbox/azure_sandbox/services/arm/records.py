@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from azure_sandbox.kernel.clock import iso
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.denies import ALL_PRINCIPALS, DenyAssignment
 from azure_sandbox.kernel.identity import FederatedCredential, Identity
 from azure_sandbox.kernel.rbac import Permission, RoleAssignment, RoleDefinition
 
@@ -109,6 +111,42 @@ def role_assignment(assignment: RoleAssignment, subscription_scope: str, api_ver
             "updatedBy": assignment.updated_by or assignment.created_by,
             "delegatedManagedIdentityResourceId": None,
             "description": assignment.description,
+        },
+    }
+
+
+def deny_assignment(deny: DenyAssignment, kind_of: Callable[[str], str]) -> Resource:
+    """:param kind_of: the type of the principal or group with an object id"""
+    when = iso(deny.created_on)
+    condition = {
+        "condition": deny.condition or None,
+        "conditionVersion": CONDITION_VERSION if deny.condition else None,
+    }
+
+    def listed(object_ids: tuple[str, ...]) -> list[Resource]:
+        return [
+            {"id": one, "type": "SystemDefined" if one == ALL_PRINCIPALS else kind_of(one)}
+            for one in object_ids
+        ]
+
+    return {
+        "id": deny.resource_id,
+        "name": deny.guid,
+        "type": f"{AUTHORIZATION}/denyAssignments",
+        "properties": {
+            "denyAssignmentName": deny.name,
+            "description": deny.description,
+            "permissions": [{**permission(entry), **condition} for entry in deny.permissions],
+            "scope": deny.scope,
+            "doNotApplyToChildScopes": deny.only_at_scope,
+            "principals": listed(deny.principals),
+            "excludePrincipals": listed(deny.excluded),
+            "isSystemProtected": deny.system_protected,
+            **condition,
+            "createdOn": when,
+            "updatedOn": when,
+            "createdBy": None,
+            "updatedBy": None,
         },
     }
 

@@ -18,6 +18,7 @@ from azure_sandbox.kernel.ledger import KINDS
 from azure_sandbox.kernel.operation import ANY_CALLER, Call, Operation
 from azure_sandbox.kernel.ports import Directory, Timelines
 from azure_sandbox.kernel.timekeeping import clock_state, set_clock
+from azure_sandbox.services.control import denies
 from azure_sandbox.services.control.admission import PREFIX, surface
 
 T = TypeVar("T")
@@ -44,6 +45,9 @@ def operations(token: str) -> list[Operation]:
         ("POST", "lags", _set_lags),
         ("DELETE", "lags", _clear_lags),
         ("POST", "revoke", _revoke),
+        ("GET", "denies", _list_denies),
+        ("POST", "denies", _add_deny),
+        ("DELETE", "denies", _clear_denies),
         ("GET", "throttle", _read_throttle),
         ("POST", "throttle", _set_throttle),
         ("DELETE", "throttle", _clear_throttle),
@@ -170,6 +174,21 @@ async def _revoke(call: Call) -> Response:
     if not call.cloud.port(Directory).principal_exists(object_id):
         raise bad_request("InvalidRule", f"object_id must be that of a principal, not {object_id!r}")
     call.cloud.entra.revoke(object_id, call.cloud.clock.time_of("entra"))
+    return Response(status_code=204)
+
+
+async def _list_denies(call: Call) -> Response:
+    return JSONResponse({"value": [denies.rendered(deny) for deny in call.cloud.rbac.denies.all()]})
+
+
+async def _add_deny(call: Call) -> Response:
+    return JSONResponse(_checked(partial(denies.add, call.cloud), await call.json()), 201)
+
+
+async def _clear_denies(call: Call) -> Response:
+    """All of them, the seed's too."""
+    for deny in call.cloud.rbac.denies.all():
+        call.cloud.rbac.undeny(deny.guid)
     return Response(status_code=204)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from azure_sandbox.kernel.clock import iso_z
+from azure_sandbox.kernel.groups import Group
 from azure_sandbox.kernel.identity import APPLICATION, Certificate, FederatedCredential, Identity, Password
 
 Resource = dict[str, Any]
@@ -34,6 +35,19 @@ def service_principal(identity: Identity) -> Resource:
         "servicePrincipalType": identity.kind if identity.kind != APPLICATION else "Application",
         "alternativeNames": alternative,
         "createdDateTime": iso_z(identity.created),
+    }
+
+
+def group(entry: Group) -> Resource:
+    return {
+        "id": entry.id,
+        "displayName": entry.name,
+        "description": entry.description,
+        "mailNickname": entry.mail_nickname,
+        "mailEnabled": False,
+        "securityEnabled": True,
+        "groupTypes": [],
+        "createdDateTime": iso_z(entry.created),
     }
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,8 +15,9 @@ from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.operation import ANY_CALLER, Call, Caller, Need, Operation, Surface, bearer_for
-from azure_sandbox.services.graph import query, records
-from azure_sandbox.services.graph.service import Graph
+from azure_sandbox.services.graph import group_routes, records
+from azure_sandbox.services.graph.answers import context, listed, single
+from azure_sandbox.services.graph.service import Find, Graph, addressed
 
 _UNAUTHORIZED = {
     "missing": "Access token is empty.",
@@ -34,7 +34,7 @@ def operations(cloud: Cloud, graph: Graph) -> list[Operation]:
     # Graph's own permissions decide, not Azure RBAC: the service checks them on every path.
     return [
         Operation(surface, method, f"/v1.0{path}", partial(handler, graph), ANY_CALLER)
-        for method, path, handler in _routes()
+        for method, path, handler in _routes() + group_routes.routes()
     ]
 
 
@@ -92,16 +92,16 @@ def _render(clock: Clock, error: AzureError, request: Request) -> Response:
 
 async def _list_applications(graph: Graph, call: Call) -> Response:
     rows = [records.application(row) for row in graph.visible(call.caller, applications=True)]
-    return _listed(call, "applications", rows)
+    return listed(call, "applications", rows)
 
 
 async def _list_principals(graph: Graph, call: Call) -> Response:
     rows = [records.service_principal(row) for row in graph.visible(call.caller, applications=False)]
-    return _listed(call, "servicePrincipals", rows)
+    return listed(call, "servicePrincipals", rows)
 
 
 async def _get_application(graph: Graph, call: Call) -> Response:
-    return _single(call, "applications", records.application(_application(graph.readable, call)))
+    return single(call, "applications", records.application(_application(graph.readable, call)))
 
 
 async def _patch_application(graph: Graph, call: Call) -> Response:
@@ -112,7 +112,7 @@ async def _patch_application(graph: Graph, call: Call) -> Response:
 async def _add_password(graph: Graph, call: Call) -> Response:
     password, text = graph.add_password(_application(graph.writable, call), await call.json())
     content = records.password(password, text)
-    return JSONResponse({"@odata.context": _context(call, "microsoft.graph.passwordCredential"), **content})
+    return JSONResponse({"@odata.context": context(call, "microsoft.graph.passwordCredential"), **content})
 
 
 async def _remove_password(graph: Graph, call: Call) -> Response:
@@ -122,17 +122,17 @@ async def _remove_password(graph: Graph, call: Call) -> Response:
 
 async def _list_federated(graph: Graph, call: Call) -> Response:
     application = _application(graph.readable, call)
-    return _listed(call, _FEDERATED, [records.federated(entry) for entry in application.federated])
+    return listed(call, _FEDERATED, [records.federated(entry) for entry in application.federated])
 
 
 async def _get_federated(graph: Graph, call: Call) -> Response:
     credential = graph.federated(_application(graph.readable, call), call.params["credential"])
-    return _single(call, _FEDERATED, records.federated(credential))
+    return single(call, _FEDERATED, records.federated(credential))
 
 
 async def _add_federated(graph: Graph, call: Call) -> Response:
     credential = graph.add_federated(_application(graph.writable, call), await call.json())
-    content = {"@odata.context": _context(call, _FEDERATED), **records.federated(credential)}
+    content = {"@odata.context": context(call, _FEDERATED), **records.federated(credential)}
     return JSONResponse(content, 201)
 
 
@@ -147,7 +147,7 @@ async def _delete_federated(graph: Graph, call: Call) -> Response:
 
 
 async def _get_principal(graph: Graph, call: Call) -> Response:
-    return _single(call, "servicePrincipals", records.service_principal(_principal(graph.readable, call)))
+    return single(call, "servicePrincipals", records.service_principal(_principal(graph.readable, call)))
 
 
 async def _patch_principal(graph: Graph, call: Call) -> Response:
@@ -156,39 +156,11 @@ async def _patch_principal(graph: Graph, call: Call) -> Response:
 
 
 _FEDERATED = "federatedIdentityCredentials"
-_Find = Callable[..., Identity]
 
 
-def _application(find: _Find, call: Call) -> Identity:
-    return _addressed(find, call, "application_id", applications=True)
+def _application(find: Find, call: Call) -> Identity:
+    return addressed(find, call, "application_id", applications=True)
 
 
-def _principal(find: _Find, call: Call) -> Identity:
-    return _addressed(find, call, "principal_id", applications=False)
-
-
-def _addressed(find: _Find, call: Call, by: str, *, applications: bool) -> Identity:
-    if "key" in call.params:
-        by, identifier = "client_id", query.alternate_key(call.params["key"])
-    else:
-        identifier = call.params["id"]
-    return find(call.caller, identifier, by=by, applications=applications)
-
-
-def _single(call: Call, collection: str, resource: dict[str, Any]) -> Response:
-    content = {
-        "@odata.context": f"{_context(call, collection)}/$entity",
-        **query.select(resource, call.query),
-    }
-    return JSONResponse(content)
-
-
-def _listed(call: Call, collection: str, resources: list[dict[str, Any]]) -> Response:
-    found = query.matching(resources, call.query)
-    chosen = [query.select(resource, call.query) for resource in found]
-    paged = query.page(chosen, call.query, f"{call.cloud.azure.graph_audience}{call.path}")
-    return JSONResponse({"@odata.context": _context(call, collection), **paged})
-
-
-def _context(call: Call, collection: str) -> str:
-    return f"{call.cloud.azure.graph_audience}/v1.0/$metadata#{collection}"
+def _principal(find: Find, call: Call) -> Identity:
+    return addressed(find, call, "principal_id", applications=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +27,11 @@ from azure_sandbox.kernel.identity import (
     Password,
     federation_conflict,
 )
-from azure_sandbox.kernel.operation import Caller
+from azure_sandbox.kernel.operation import Call, Caller
 from azure_sandbox.kernel.ports import Registry
+from azure_sandbox.services.graph.groups import GroupService
+from azure_sandbox.services.graph.query import alternate_key
+from azure_sandbox.services.graph.refusals import bad_request, conflict, denied, holds, missing
 
 _READ_ALL = {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}
 _WRITE_ALL = {"Application.ReadWrite.All"}
@@ -43,6 +47,7 @@ class Graph:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
+        self.groups = GroupService(cloud)
 
     @property
     def _registry(self) -> Registry:
@@ -53,8 +58,8 @@ class Graph:
 
         :raises AzureError: 403 where the caller may read none at all
         """
-        if not _holds(caller, _READ_ALL | {_OWNED}):
-            raise _denied()
+        if not holds(caller, _READ_ALL | {_OWNED}):
+            raise denied()
         rows = [i for i in self._registry.identities() if i.kind == APPLICATION or not applications]
         return [row for row in rows if _may(caller, _READ_ALL, row)]
 
@@ -74,11 +79,11 @@ class Graph:
     def add_password(self, application: Identity, body: Body) -> tuple[Password, str]:
         asked = body.get("passwordCredential") or {}
         if not isinstance(asked, dict):
-            raise _bad_request("Invalid value specified for property 'passwordCredential' of resource.")
+            raise bad_request("Invalid value specified for property 'passwordCredential' of resource.")
         start = _moment(asked, "startDateTime", self._cloud.clock.time())
         end = _moment(asked, "endDateTime", start + _DEFAULT_LIFE)
         if end <= start:
-            raise _bad_request("Key credential end date is invalid.")
+            raise bad_request("Key credential end date is invalid.")
         name = asked.get("displayName")
         return self._registry.add_password(
             application.client_id, name if isinstance(name, str) else None, start, end
@@ -87,18 +92,18 @@ class Graph:
     def remove_password(self, application: Identity, body: Body) -> None:
         key_id = body.get("keyId")
         if not isinstance(key_id, str):
-            raise _bad_request("Required parameter 'keyId' is missing.")
+            raise bad_request("Required parameter 'keyId' is missing.")
         if not self._registry.remove_password(application.client_id, key_id):
-            raise _bad_request("No password credential found with keyId.")
+            raise bad_request("No password credential found with keyId.")
 
     def replace_keys(self, application: Identity, body: Body) -> None:
         """PATCH of ``keyCredentials``: the whole list, old ones named by ``keyId`` alone."""
         unknown = sorted(set(body) - {"keyCredentials"})
         if unknown:
-            raise _bad_request(f"Property '{unknown[0]}' cannot be updated in this sandbox.")
+            raise bad_request(f"Property '{unknown[0]}' cannot be updated in this sandbox.")
         entries = body.get("keyCredentials")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise _bad_request("Invalid value specified for property 'keyCredentials' of resource.")
+            raise bad_request("Invalid value specified for property 'keyCredentials' of resource.")
         held = {certificate.key_id: certificate for certificate in application.certificates}
         kept = tuple(held.get(str(entry.get("keyId"))) or _certificate(entry) for entry in entries)
         self._registry.save(replace(application, certificates=kept))
@@ -106,7 +111,7 @@ class Graph:
     def set_enabled(self, principal: Identity, body: Body) -> None:
         enabled = body.get("accountEnabled")
         if set(body) != {"accountEnabled"} or not isinstance(enabled, bool):
-            raise _bad_request("Only 'accountEnabled' can be updated in this sandbox.")
+            raise bad_request("Only 'accountEnabled' can be updated in this sandbox.")
         self._registry.save(replace(principal, enabled=enabled))
 
     def add_federated(self, application: Identity, body: Body) -> FederatedCredential:
@@ -115,7 +120,7 @@ class Graph:
             _federated(str(uuid.uuid4()), body), usable_from=self._cloud.clock.time() + lag, lag=lag
         )
         if any(held.name.lower() == credential.name.lower() for held in application.federated):
-            raise _conflict(f"FederatedIdentityCredential with name {credential.name} already exists.")
+            raise conflict(f"FederatedIdentityCredential with name {credential.name} already exists.")
         return self._put_federated(application, credential)
 
     def update_federated(self, application: Identity, identifier: str, body: Body) -> FederatedCredential:
@@ -140,14 +145,14 @@ class Graph:
         for entry in application.federated:
             if identifier.lower() in (entry.id.lower(), entry.name.lower()):
                 return entry
-        raise _missing(identifier)
+        raise missing(identifier)
 
     def _put_federated(self, application: Identity, credential: FederatedCredential) -> FederatedCredential:
-        conflict = federation_conflict(application, credential)
-        if conflict == "limit":
-            raise _bad_request("The maximum number of federated identity credentials is 20.")
-        if conflict == "duplicate":
-            raise _conflict(
+        problem = federation_conflict(application, credential)
+        if problem == "limit":
+            raise bad_request("The maximum number of federated identity credentials is 20.")
+        if problem == "duplicate":
+            raise conflict(
                 "FederatedIdentityCredential with same issuer and subject already exists on this application."
             )
         kept = tuple(entry for entry in application.federated if entry.id != credential.id)
@@ -157,25 +162,20 @@ class Graph:
     def _find(
         self, caller: Caller, identifier: str, by: str, applications: bool, roles: set[str]
     ) -> Identity:
-        if not _holds(caller, roles | {_OWNED}):
-            raise _denied()
+        if not holds(caller, roles | {_OWNED}):
+            raise denied()
         identity = self._registry.identity(identifier)
         if identity is None or str(getattr(identity, by)).lower() != identifier.lower():
-            raise _missing(identifier)
+            raise missing(identifier)
         if applications and identity.kind != APPLICATION:
-            raise _missing(identifier)
+            raise missing(identifier)
         if not _may(caller, roles, identity):
-            raise _denied()
+            raise denied()
         return identity
 
 
-def _holds(caller: Caller, roles: set[str]) -> bool:
-    held = caller.claims.get("roles")
-    return isinstance(held, list) and not roles.isdisjoint(held)
-
-
 def _may(caller: Caller, roles: set[str], identity: Identity) -> bool:
-    return _holds(caller, roles) or (_holds(caller, {_OWNED}) and caller.object_id in identity.owners)
+    return holds(caller, roles) or (holds(caller, {_OWNED}) and caller.object_id in identity.owners)
 
 
 def _moment(body: Body, name: str, default: float) -> float:
@@ -185,7 +185,7 @@ def _moment(body: Body, name: str, default: float) -> float:
     try:
         return parse_iso(value)
     except (ValueError, TypeError, AttributeError, OverflowError):
-        raise _bad_request(
+        raise bad_request(
             f"Cannot convert the literal '{value}' to the expected type 'Edm.DateTimeOffset'."
         ) from None
 
@@ -209,10 +209,10 @@ def _certificate(entry: Body) -> Certificate:
 def _federated(identifier: str, body: Body) -> FederatedCredential:
     for name in ("name", "issuer", "subject"):
         if not isinstance(body.get(name), str) or not body[name]:
-            raise _bad_request(f"Invalid value specified for property '{name}' of resource.")
+            raise bad_request(f"Invalid value specified for property '{name}' of resource.")
     audiences = body.get("audiences")
     if not isinstance(audiences, list) or len(audiences) != 1 or not isinstance(audiences[0], str):
-        raise _bad_request("Invalid value specified for property 'audiences' of resource.")
+        raise bad_request("Invalid value specified for property 'audiences' of resource.")
     description = body.get("description")
     return FederatedCredential(
         identifier,
@@ -224,24 +224,17 @@ def _federated(identifier: str, body: Body) -> FederatedCredential:
     )
 
 
-def _denied() -> AzureError:
-    return AzureError(
-        403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
-    )
+Find = Callable[..., Identity]
 
 
-def _missing(identifier: str) -> AzureError:
-    return AzureError(
-        404,
-        "Request_ResourceNotFound",
-        f"Resource '{identifier}' does not exist or one of its queried reference-property objects are not "
-        "present.",
-    )
+def addressed(find: Find, call: Call, by: str, *, applications: bool) -> Identity:
+    """The row that a path names, by its id or by ``(appId='...')``.
 
-
-def _conflict(message: str) -> AzureError:
-    return AzureError(409, "Request_MultipleObjectsWithSameKeyValue", message)
-
-
-def _bad_request(message: str) -> AzureError:
-    return AzureError(400, "Request_BadRequest", message)
+    :param find: :meth:`Graph.readable` or :meth:`Graph.writable`
+    :param by: the attribute that an id in the path is
+    """
+    if "key" in call.params:
+        by, identifier = "client_id", alternate_key(call.params["key"])
+    else:
+        identifier = call.params["id"]
+    return find(call.caller, identifier, by=by, applications=applications)

@@ -33,17 +33,28 @@ class RunIdentities:
         :raises AzureError: 400 where the identity is not attached, 403 LinkedAuthorizationFailed
             where the submitter may not assign it
         """
-        asked = _asked(body)
+        asked = asked_identity(body)
         compute = self._compute(workspace, body)
         if asked["kind"] == "none":
             return ""
         if asked["kind"] == "user" or (asked["kind"] == "" and compute is None):
             return caller.object_id
+        if compute is not None:
+            return self._of_compute(workspace, compute, asked["id"])
+        attached = self._workspaces.attached_identities(workspace)
         if asked["id"]:
-            identity = self._named(workspace, compute, asked["id"])
-            self._check_assignable(workspace, identity, caller)
+            identity = _named(attached, asked["id"], f"workspace {workspace.name}")
+            check_assignable(self._cloud, caller, f"{ACTION}/jobs/write", workspace.scope, identity)
             return identity.principal_id
-        return self._default(workspace, compute).principal_id
+        return _only(attached, f"Workspace {workspace.name}").principal_id
+
+    def _of_compute(self, workspace: Workspace, compute: Compute, wanted: str) -> str:
+        """What mounts on a compute target: always its first identity, also where the job names another of
+        them, which only the job's own code can then use. Empty where it has none."""
+        found = self._workspaces.compute_identities(workspace, compute)
+        if wanted:
+            _named(found, wanted, f"compute {compute.name}")
+        return found[0].principal_id if found else ""
 
     def _compute(self, workspace: Workspace, body: Json) -> Compute | None:
         reference = body.get("computeId")
@@ -58,52 +69,50 @@ class RunIdentities:
             )
         return compute
 
-    def _named(self, workspace: Workspace, compute: Compute | None, wanted: str) -> ManagedIdentity:
-        candidates = self._workspaces.attached_identities(workspace)
-        if compute is not None:
-            own = self._workspaces.compute_identity(workspace, compute)
-            candidates += [own] if own else []
-        for identity in candidates:
-            if wanted.lower() in (
-                identity.client_id.lower(),
-                identity.principal_id.lower(),
-                identity.resource_id.lower(),
-            ):
-                return identity
-        raise user_error(
-            f"The managed identity '{wanted}' is not assigned to workspace {workspace.name}"
-            f"{f' or compute {compute.name}' if compute else ''}. Assign it, then submit the job again.",
-            inner=("BadArgument", "IdentityNotAssigned"),
-        )
 
-    def _default(self, workspace: Workspace, compute: Compute | None) -> ManagedIdentity:
-        if compute is not None:
-            identity = self._workspaces.compute_identity(workspace, compute)
-            found = [identity] if identity else []
-        else:
-            found = self._workspaces.attached_identities(workspace)
-        if len(found) == 1:
-            return found[0]
-        where = f"Compute {compute.name}" if compute else f"Workspace {workspace.name}"
-        raise user_error(
-            f"{where} has {len(found)} managed identities; name one by client id in the job's identity.",
-            inner=("BadArgument", "IdentityAmbiguous"),
-        )
-
-    def _check_assignable(self, workspace: Workspace, identity: ManagedIdentity, caller: Caller) -> None:
-        if self._cloud.rbac.allowed(caller.object_id, ASSIGN, identity.resource_id):
-            return
-        raise AzureError(
-            403,
-            "LinkedAuthorizationFailed",
-            f"The client '{caller.app_id}' with object id '{caller.object_id}' has permission to perform "
-            f"action '{ACTION}/jobs/write' on scope '{workspace.scope}'; however, it does not have "
-            f"permission to perform action(s) '{ASSIGN}' on the linked scope(s) '{identity.resource_id}' "
-            "(respectively) or the linked scope(s) are invalid.",
-        )
+def _named(candidates: list[ManagedIdentity], wanted: str, where: str) -> ManagedIdentity:
+    for identity in candidates:
+        if wanted.lower() in (
+            identity.client_id.lower(),
+            identity.principal_id.lower(),
+            identity.resource_id.lower(),
+        ):
+            return identity
+    raise user_error(
+        f"The managed identity '{wanted}' is not assigned to {where}. Assign it, then submit the job again.",
+        inner=("BadArgument", "IdentityNotAssigned"),
+    )
 
 
-def _asked(body: Json) -> dict[str, str]:
+def _only(found: list[ManagedIdentity], where: str) -> ManagedIdentity:
+    if len(found) == 1:
+        return found[0]
+    raise user_error(
+        f"{where} has {len(found)} managed identities; name one by client id in the job's identity.",
+        inner=("BadArgument", "IdentityAmbiguous"),
+    )
+
+
+def check_assignable(
+    cloud: Cloud, caller: Caller, action: str, scope: str, identity: ManagedIdentity
+) -> None:
+    """:raises AzureError: 403 LinkedAuthorizationFailed where the caller may not assign the identity
+
+    :param action, scope: what the caller does with it, and may do
+    """
+    if cloud.rbac.allowed(caller.object_id, ASSIGN, identity.resource_id):
+        return
+    raise AzureError(
+        403,
+        "LinkedAuthorizationFailed",
+        f"The client '{caller.app_id}' with object id '{caller.object_id}' has permission to perform "
+        f"action '{action}' on scope '{scope}'; however, it does not have "
+        f"permission to perform action(s) '{ASSIGN}' on the linked scope(s) '{identity.resource_id}' "
+        "(respectively) or the linked scope(s) are invalid.",
+    )
+
+
+def asked_identity(body: Json) -> dict[str, str]:
     """Kind and id of the ``identity`` object; REST and pipeline steps spell its fields differently."""
     identity = body.get("identity") or {}
     spelled = identity.get("identityType") or identity.get("identity_type") or identity.get("type") or ""

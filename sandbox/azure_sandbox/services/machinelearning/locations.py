@@ -6,7 +6,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from azure_sandbox.services.machinelearning.records import ARTIFACT_STORE, JobFailure, Workspace
+from azure_sandbox.services.machinelearning.records import (
+    ARTIFACT_STORE,
+    Credentials,
+    Datastore,
+    JobFailure,
+    Workspace,
+)
 
 _DATASTORE = re.compile(
     r"azureml://(?:subscriptions/[^/]+/resourcegroups/[^/]+/(?:providers/Microsoft\.MachineLearningServices/)?"
@@ -22,14 +28,19 @@ _JOB_OUTPUT = re.compile(
 
 @dataclass(frozen=True)
 class Location:
-    """A path in a container. ``credentials`` is what the named datastore stores: ``none`` or ``account_key``;
-    ``suffix`` ends the names of the cloud's accounts."""
+    """A path in a container. ``store`` is the datastore that was named, if one was; ``suffix`` ends the names
+    of the cloud's accounts."""
 
     account: str
     container: str
     path: str
     suffix: str
-    credentials: str = "none"
+    store: Datastore | None = None
+
+    @property
+    def credentials(self) -> Credentials:
+        """What is stored for it."""
+        return self.store.credentials if self.store else Credentials()
 
     @property
     def abfss(self) -> str:
@@ -69,9 +80,7 @@ def _in_datastore(workspace: Workspace, found: re.Match[str], uri: str, suffix: 
             f"Could not find datastore {found['store']} in workspace {named or workspace.name}.",
             inner="DatastoreNotFound",
         )
-    return _checked(
-        Location(store.account, store.container, found["path"] or "", suffix, store.credentials), uri
-    )
+    return _checked(Location(store.account, store.container, found["path"] or "", suffix, store), uri)
 
 
 def _checked(location: Location, uri: str) -> Location:

@@ -21,28 +21,88 @@ ARTIFACT_STORE = "workspaceartifactstore"
 BLOB_STORE = "workspaceblobstore"
 
 
+#: Kinds of credentials that a datastore may store.
+NO_CREDENTIALS, ACCOUNT_KEY, SAS, SERVICE_PRINCIPAL = "none", "account_key", "sas", "service_principal"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a datastore stores, a copy that ages: a new account key is not known here.
+
+    :param secret: the account key, the SAS, or the service principal's password
+    """
+
+    kind: str = NO_CREDENTIALS
+    secret: str = field(default="", repr=False)
+    client_id: str = ""
+    tenant_id: str = ""
+
+
 @dataclass(frozen=True)
 class Datastore:
-    """A named container. ``credentials`` is ``none`` (the caller's identity) or ``account_key``."""
+    """A named container.
+
+    :param access_identity: ``serviceDataAccessAuthIdentity``: ``None``, or which identity of the workspace
+        looks at the account's network before data is read
+    :param subscription, group: where the account is said to be; empty where nobody said
+    """
 
     name: str
     account: str
     container: str
-    credentials: str = "none"
+    credentials: Credentials = Credentials()
+    kind: str = "AzureBlob"
+    access_identity: str = "None"
+    subscription: str = ""
+    group: str = ""
+    description: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, document: Json) -> Datastore:
+        """:raises TypeError: for a member that a datastore does not have"""
+        stored = document.get("credentials", NO_CREDENTIALS)
+        credentials = Credentials(**stored) if isinstance(stored, dict) else Credentials(str(stored))
+        return cls(**{**document, "credentials": credentials})
 
 
 @dataclass(frozen=True)
 class Compute:
-    """A cluster; ``identity`` is the seed name of its managed identity, empty for a system identity."""
+    """A compute target.
+
+    :param identities: its user-assigned identities, by seed name or ARM id; the first is what mounts
+    :param system: whether it has a system-assigned identity
+    """
 
     name: str
     type: str = "AmlCompute"
-    identity: str = ""
+    identities: tuple[str, ...] = ()
+    system: bool = True
+    settings: Json = field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, document: Json) -> Compute:
+        """Of the store, or of the seed: there ``identity`` is a name, several, or ``none``.
+
+        :raises TypeError: for a member that a compute does not have
+        """
+        given = dict(document)
+        if "identity" in given:
+            named = given.pop("identity")
+            names = [named] if isinstance(named, str) else list(named)
+            given["system"] = names in ([""], [])
+            given["identities"] = [name for name in names if name not in ("", "none")]
+        return cls(**{**given, "identities": tuple(given.get("identities", ()))})
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace of the seed; ``scope`` is its ARM id in canonical spelling."""
+    """A workspace; ``scope`` is its ARM id in canonical spelling.
+
+    :param identities: the user-assigned identities attached to it, by seed name or ARM id
+    :param system: whether it has a system-assigned identity
+    :param primary: the user-assigned identity that acts for it where it has no other
+    """
 
     name: str
     group: str
@@ -54,6 +114,10 @@ class Workspace:
     system_datastores_auth: str = "accesskey"
     computes: tuple[Compute, ...] = ()
     datastores: tuple[Datastore, ...] = ()
+    system: bool = True
+    primary: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    switches: Json = field(default_factory=dict)
 
     def datastore(self, name: str) -> Datastore | None:
         return next((store for store in self.datastores if store.name.lower() == name.lower()), None)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workspaces with their datastores and computes; they come from the seed."""
+"""Workspaces with their datastores and computes; the seed makes them, ARM changes them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from azure_sandbox.kernel.cloud import Cloud, stable_guid
@@ -11,10 +11,13 @@ from azure_sandbox.kernel.errors import AzureError, not_found
 from azure_sandbox.kernel.ports import Directory, Lake, ManagedIdentity
 from azure_sandbox.kernel.seed import InvalidSeed
 from azure_sandbox.services.machinelearning.records import (
+    ACCOUNT_KEY,
     ACTION,
     ARTIFACT_STORE,
     BLOB_STORE,
+    NO_CREDENTIALS,
     Compute,
+    Credentials,
     Datastore,
     Workspace,
 )
@@ -26,16 +29,23 @@ class Workspaces:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._stored = cloud.store.collection("machinelearning.workspace")
+        self._seeded = cloud.store.collection("machinelearning.workspace-seed")
 
     def seed(self, document: dict[str, Any]) -> None:
-        """Create or refresh what the seed's ``workspaces`` section describes.
+        """Create what the seed's ``workspaces`` section describes, anew where the section was edited.
 
         :raises InvalidSeed: where an entry lacks a field
         """
         for entry in document.get("workspaces") or ():
             workspace = self._from_seed(entry)
-            self._stored.put(f"{workspace.group}/{workspace.name}".lower(), asdict(workspace))
-            self._provision(workspace)
+            key = _key(workspace)
+            if self._stored.get(key) is None or self._seeded.get(key) != entry:
+                self.save(self._provisioned(workspace))
+                self._seeded.put(key, entry)
+
+    def save(self, workspace: Workspace) -> None:
+        """Keep a new workspace, or what became of one."""
+        self._stored.put(_key(workspace), asdict(workspace))
 
     def get(self, subscription: str, group: str, name: str) -> Workspace:
         """A workspace by its names, without case.
@@ -68,22 +78,31 @@ class Workspaces:
         return [identity for identity in named if identity is not None]
 
     def identity(self, name: str) -> ManagedIdentity | None:
-        """A managed identity by its seed name."""
+        """A managed identity by its seed name or its ARM id."""
         directory = self._cloud.port(Directory)
-        object_id = directory.object_id_by_name(name)
-        return directory.managed_identity(object_id) if object_id else None
+        found = name if name.startswith("/") else directory.object_id_by_name(name)
+        return directory.managed_identity(found) if found else None
 
     def system_identity(self, workspace: Workspace) -> ManagedIdentity:
         return self._cloud.port(Directory).create_managed_identity(workspace.scope)
 
-    def compute_identity(self, workspace: Workspace, compute: Compute) -> ManagedIdentity | None:
-        """The identity that a cluster mounts storage with."""
-        if compute.identity:
-            return self.identity(compute.identity)
-        scope = f"{workspace.scope}/computes/{compute.name}"
-        return self._cloud.port(Directory).create_managed_identity(scope)
+    def own_identity(self, workspace: Workspace) -> ManagedIdentity | None:
+        """Who acts for the workspace: its system identity, else its primary user-assigned one."""
+        if workspace.system:
+            return self.system_identity(workspace)
+        return self.identity(workspace.primary) if workspace.primary else None
 
-    def _provision(self, workspace: Workspace) -> None:
+    def compute_identities(self, workspace: Workspace, compute: Compute) -> list[ManagedIdentity]:
+        """The identities of a compute target; the first is what mounts storage."""
+        named = (self.identity(name) for name in compute.identities)
+        found = [identity for identity in named if identity is not None]
+        if not compute.system:
+            return found
+        scope = f"{workspace.scope}/computes/{compute.name}"
+        return [self._cloud.port(Directory).create_managed_identity(scope), *found]
+
+    def _provisioned(self, workspace: Workspace) -> Workspace:
+        """With the containers that it needs, and the keys that its datastores keep."""
         self.system_identity(workspace)
         lake = self._cloud.port(Lake)
         for store in workspace.datastores:
@@ -93,6 +112,18 @@ class Workspaces:
                     "which storage_accounts does not hold"
                 )
             lake.ensure_container(store.account, store.container)
+        return self.with_current_keys(workspace, *(store.name for store in workspace.datastores))
+
+    def with_current_keys(self, workspace: Workspace, *names: str) -> Workspace:
+        """A workspace some of whose datastores store their account's key as it is now."""
+        lake = self._cloud.port(Lake)
+        fresh = tuple(
+            replace(store, credentials=Credentials(ACCOUNT_KEY, lake.account_key(store.account)))
+            if store.name in names and store.credentials.kind == ACCOUNT_KEY
+            else store
+            for store in workspace.datastores
+        )
+        return replace(workspace, datastores=fresh)
 
     def _from_seed(self, entry: dict[str, Any]) -> Workspace:
         missing = [key for key in ("name", "resource_group", "storage_account") if not entry.get(key)]
@@ -112,23 +143,38 @@ class Workspaces:
             key_vault=str(entry.get("key_vault") or ""),
             identities=tuple(entry.get("identities") or ()),
             system_datastores_auth=auth,
-            computes=tuple(Compute(**item) for item in entry.get("computes") or ()),
+            computes=_computes(entry),
             datastores=_datastores(entry, guid, auth),
         )
 
 
 def _datastores(entry: dict[str, Any], guid: str, auth: str) -> tuple[Datastore, ...]:
     account = str(entry["storage_account"])
-    credentials = "none" if auth == "identity" else "account_key"
-    system = (
+    try:
+        named = tuple(Datastore.from_document(item) for item in entry.get("datastores") or ())
+    except TypeError as error:
+        raise InvalidSeed(f"workspaces: a datastore of {entry['name']} is not usable: {error}") from None
+    return system_datastores(account, guid, auth) + named
+
+
+def system_datastores(account: str, guid: str, auth: str) -> tuple[Datastore, ...]:
+    """The two that every workspace has; ``auth`` is its ``systemDatastoresAuthMode``."""
+    credentials = Credentials(NO_CREDENTIALS if auth == "identity" else ACCOUNT_KEY)
+    return (
         Datastore(BLOB_STORE, account, f"azureml-blobstore-{guid}", credentials),
         Datastore(ARTIFACT_STORE, account, "azureml", credentials),
     )
+
+
+def _computes(entry: dict[str, Any]) -> tuple[Compute, ...]:
     try:
-        named = tuple(Datastore(**item) for item in entry.get("datastores") or ())
+        return tuple(Compute.from_document(item) for item in entry.get("computes") or ())
     except TypeError as error:
-        raise InvalidSeed(f"workspaces: a datastore of {entry['name']} is not usable: {error}") from None
-    return system + named
+        raise InvalidSeed(f"workspaces: a compute of {entry['name']} is not usable: {error}") from None
+
+
+def _key(workspace: Workspace) -> str:
+    return f"{workspace.group}/{workspace.name}".lower()
 
 
 def _workspace(document: dict[str, Any]) -> Workspace:
@@ -136,8 +182,8 @@ def _workspace(document: dict[str, Any]) -> Workspace:
         **{
             **document,
             "identities": tuple(document["identities"]),
-            "computes": tuple(Compute(**item) for item in document["computes"]),
-            "datastores": tuple(Datastore(**item) for item in document["datastores"]),
+            "computes": tuple(Compute.from_document(item) for item in document["computes"]),
+            "datastores": tuple(Datastore.from_document(item) for item in document["datastores"]),
         }
     )
 

@@ -7,10 +7,12 @@ from urllib.parse import quote, urlencode
 
 from azure_sandbox.kernel.clock import iso_z
 from azure_sandbox.kernel.cloud import Cloud
+from azure_sandbox.kernel.network import ENABLED
 from azure_sandbox.services.storage import growth, signatures
-from azure_sandbox.services.storage.access import PLATFORM
+from azure_sandbox.services.storage.access import PLATFORM, groups_of
 from azure_sandbox.services.storage.lake import Lake
 from azure_sandbox.services.storage.names import path_name
+from azure_sandbox.services.storage.posix import Permissions, Principal
 from azure_sandbox.services.storage.records import (
     APPEND_BLOB,
     BLOCK_BLOB,
@@ -39,8 +41,22 @@ class PlatformLake:
     def account_key(self, account: str) -> str:
         return self._account(account).keys[0]
 
-    def shared_key_allowed(self, account: str) -> bool:
-        return self._account(account).shared_key
+    def sas_of(self, account: str, container: str, key: str, permissions: str) -> str:
+        owner = self._account(account)
+        query = self._terms("c", permissions, 1.0)
+        text = signatures.service_sas_text(f"/blob/{owner.name}/{container}", query)
+        return urlencode({**query, "sig": signatures.sign(key, text)})
+
+    def is_private(self, account: str) -> bool:
+        owner = self._account(account)
+        return owner.public_access != ENABLED or bool(owner.rules["virtualNetworkRules"])
+
+    def hides(self, account: str, container: str, path: str, object_id: str) -> bool:
+        where = self._lake.catalog.container(account, container)
+        if where is None or not where.account.hns:
+            return False
+        who = Principal(object_id, groups_of(self._cloud, object_id))
+        return Permissions(self._lake, where).hide(who, path_name(where.account, path))
 
     def ensure_container(self, account: str, container: str) -> None:
         owner = self._account(account)
@@ -82,19 +98,23 @@ class PlatformLake:
     ) -> str:
         """Signed with the account's key where keys may be used, else by delegation to the platform."""
         owner = self._account(account)
-        now = self._cloud.clock.time()
-        query = {
-            "sv": DEFAULT_VERSION,
-            "st": iso_z(now - 300),
-            "se": iso_z(now + hours * 3600),
-            "sr": "b" if path else "c",
-            "sp": permissions,
-            "spr": "https",
-        }
+        query = self._terms("b" if path else "c", permissions, hours)
         resource = f"{container}/{path}" if path else container
         canonical = f"/blob/{owner.name}/{resource}"
         query = self._signed(owner, canonical, query)
         return f"https://{owner.host('blob')}/{quote(resource)}?{urlencode(query)}"
+
+    def _terms(self, resource: str, permissions: str, hours: float) -> dict[str, str]:
+        """All of a SAS but its signature."""
+        now = self._cloud.clock.time()
+        return {
+            "sv": DEFAULT_VERSION,
+            "st": iso_z(now - 300),
+            "se": iso_z(now + hours * 3600),
+            "sr": resource,
+            "sp": permissions,
+            "spr": "https",
+        }
 
     def _signed(self, owner: Account, canonical: str, query: dict[str, str]) -> dict[str, str]:
         if owner.shared_key:

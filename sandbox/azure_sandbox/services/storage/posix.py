@@ -56,6 +56,11 @@ class Permissions:
             return False
         return _RULES[verb](self, who, path, below, asked)
 
+    def hide(self, who: Principal, path: str) -> bool:
+        """Whether the ACL of a path is for a principal, and one above it does not let it get there."""
+        entry = self._lake.find(self._container, path)
+        return entry is not None and _is_for(entry, who) and not self._reaches(who, path)
+
     def _reaches(self, who: Principal, path: str) -> bool:
         """``--X`` on the root and every ancestor that exists; what is missing the operation itself finds out."""
         return all(allows(entry, who, "x") for entry in self._chain(path))
@@ -155,6 +160,14 @@ def allows(entry: Entry, who: Principal, wanted: str) -> bool:
     """The documented access check: owner, named user, groups, other; the first kind that fits decides."""
     granted = _granted(entry, who)
     return all(letter in granted for letter in wanted if letter != "-")
+
+
+def _is_for(entry: Entry, who: Principal) -> bool:
+    """Whether an ACL lets a principal read that is named in it, itself or by a group."""
+    named = parse(entry.settings.acl_text())
+    is_named = f"user:{who.object_id}" in named or entry.settings.owner == who.object_id
+    is_named = is_named or any(f"group:{group}" in named for group in who.groups)
+    return is_named and allows(entry, who, "r")
 
 
 def _granted(entry: Entry, who: Principal) -> set[str]:

@@ -174,3 +174,22 @@ def restartable(tmp_path: Path) -> Callable[[], AbstractContextManager[Workspace
             yield Workspace(sandbox)
 
     return start
+
+
+@pytest.fixture(scope="module")
+def _lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from sandbox.tests.services.machinelearning.lab import Lab, lab_seed
+
+    with serving(tmp_path_factory.mktemp("lab"), lab_seed()) as sandbox:
+        lab = Lab(sandbox)
+        lab.lake.write("vault0", "data", "in/a.txt", b"alpha")
+        yield lab
+
+
+@pytest.fixture
+def lab(_lab: Any) -> Iterator[Any]:
+    """A workspace to break; its account is opened again after each test."""
+    from sandbox.tests.services.machinelearning.lab import OPEN
+
+    yield _lab
+    _lab.account("vault0", **OPEN)

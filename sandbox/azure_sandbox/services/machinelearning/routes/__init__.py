@@ -6,6 +6,8 @@ from __future__ import annotations
 from azure_sandbox.kernel.operation import Operation
 from azure_sandbox.services.machinelearning.routes import (
     assets,
+    computes,
+    datastores,
     history,
     jobs,
     mlflow,
@@ -17,5 +19,5 @@ from azure_sandbox.services.machinelearning.service import MachineLearning
 
 def operations(service: MachineLearning) -> list[Operation]:
     """All operations of the service."""
-    families = (workspaces, assets, jobs, history, mlflow, tokens)
+    families = (workspaces, datastores, computes, assets, jobs, history, mlflow, tokens)
     return [operation for family in families for operation in family.operations(service)]

@@ -14,6 +14,7 @@ from azure_sandbox.kernel.errors import AzureError, bad_request
 from azure_sandbox.kernel.operation import PUBLIC, Call, Operation
 from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.kernel.surfaces import METADATA
+from azure_sandbox.services.machinelearning.runner.readers import Reader
 from azure_sandbox.services.machinelearning.service import MachineLearning
 
 
@@ -37,17 +38,16 @@ class _Routes:
         return self._token(call, call.params["secret"])
 
     def _token(self, call: Call, secret: str) -> Response:
-        identity = self._service.supervisor.secrets.principal(secret)
-        if identity is None:
+        reader = self._service.supervisor.secrets.reader(secret)
+        if reader is None:
             raise AzureError(401, "unauthorized", "The secret is not that of a running job.")
         resource = call.query.get("resource", "")
         if not resource:
             raise bad_request("invalid_request", "The query parameter 'resource' is required.")
         directory = call.cloud.port(Directory)
         client_id = call.query.get("clientid") or call.query.get("client_id") or ""
-        own = directory.app_id_of(identity) if identity else ""
-        if not identity or (client_id and client_id.lower() != own.lower()):
-            raise bad_request("invalid_request", f"Identity not found: {client_id or 'the job has none'}.")
+        identity = _chosen(directory, reader, client_id)
+        own = directory.app_id_of(identity)
         try:
             token, expires = directory.token(identity, resource.rstrip("/"))
         except KeyError:
@@ -64,3 +64,23 @@ class _Routes:
                 "token_type": "Bearer",
             }
         )
+
+
+def _chosen(directory: Directory, reader: Reader, client_id: str) -> str:
+    """The object id of the identity that a job's code asks for; its run identity where it names none.
+
+    :raises AzureError: 400 as the machine's metadata service words it
+    """
+    known = {item.client_id.lower(): item.principal_id for item in reader.machine}
+    if reader.principal:
+        known.setdefault(directory.app_id_of(reader.principal).lower(), reader.principal)
+    if not client_id and len(reader.machine) > 1:
+        raise bad_request(
+            "invalid_request",
+            "Multiple user assigned identities exist, please specify the clientId / resourceId of the "
+            "identity in the token request",
+        )
+    found = known.get(client_id.lower()) if client_id else reader.principal
+    if not found:
+        raise bad_request("invalid_request", f"Identity not found: {client_id or 'the job has none'}.")
+    return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workspace, datastores, computes; discovery and the clouds that clients ask for first."""
+"""Workspaces, and the discovery that clients ask for first."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.operation import PUBLIC, Call, Operation
 from azure_sandbox.kernel.ports import Lake
 from azure_sandbox.kernel.surfaces import MANAGEMENT
+from azure_sandbox.services.machinelearning import changes
+from azure_sandbox.services.machinelearning.computes import Assigned, shown_identity
+from azure_sandbox.services.machinelearning.identities import check_assignable
 from azure_sandbox.services.machinelearning.records import (
     ACTION,
+    ARTIFACT_STORE,
     BLOB_STORE,
-    Compute,
-    Datastore,
     Json,
     Workspace,
 )
-from azure_sandbox.services.machinelearning.routes.binding import WORKSPACES, Binder
+from azure_sandbox.services.machinelearning.routes.binding import WORKSPACE, WORKSPACES, Binder
 from azure_sandbox.services.machinelearning.service import MachineLearning
 from azure_sandbox.services.machinelearning.surfaces import REGION
 from azure_sandbox.services.machinelearning.views import tracking_uri
-from azure_sandbox.services.machinelearning.workspaces import asset_not_found
 
 
 def operations(service: MachineLearning) -> list[Operation]:
@@ -36,12 +37,9 @@ def operations(service: MachineLearning) -> list[Operation]:
             f"{ACTION}/read",
         ),
         bind.arm("GET", "", routes.get, "/read"),
-        bind.arm("GET", "/datastores", routes.datastores, "/datastores/read"),
-        bind.arm("GET", "/datastores/{d}", routes.datastore, "/datastores/read"),
-        bind.arm("POST", "/datastores/{d}/listSecrets", routes.secrets, "/datastores/listsecrets/action"),
-        bind.arm("GET", "/computes", routes.computes, "/computes/read"),
-        bind.arm("GET", "/computes/{c}", routes.compute, "/computes/read"),
-        bind.region("GET", "/datastore/v1.0{ws}/datastores/{d}", routes.region_datastore, "/datastores/read"),
+        Operation(MANAGEMENT, "PUT", WORKSPACE, routes.put, f"{ACTION}/write"),
+        bind.arm("PATCH", "", routes.patch, "/write"),
+        bind.arm("POST", "/resyncKeys", routes.resync_keys, "/resyncKeys/action"),
         Operation(REGION, "GET", "/discovery", routes.discovery, PUBLIC),
         Operation(REGION, "GET", "/discovery/workspaces/{guid}", routes.discovery, PUBLIC),
     ]
@@ -63,56 +61,34 @@ class _Routes:
     async def get(self, call: Call, workspace: Workspace) -> Response:
         return JSONResponse(self._workspace(workspace))
 
-    async def datastores(self, call: Call, workspace: Workspace) -> Response:
-        only_default = call.query.get("isDefault", "").lower() == "true"
-        stores = [store for store in workspace.datastores if not only_default or store.name == BLOB_STORE]
-        return JSONResponse({"value": [self._datastore(workspace, store) for store in stores]})
+    async def put(self, call: Call) -> Response:
+        """Create a workspace, or change one that exists. Done when it answers."""
+        group, name, body = call.params["g"], call.params["w"], await call.json()
+        workspaces = self._service.workspaces
+        try:
+            workspace = workspaces.get(call.params["s"], group, name)
+        except AzureError:
+            made = changes.new_workspace(self._cloud, group, name, body)
+            workspace = workspaces.with_current_keys(made, BLOB_STORE, ARTIFACT_STORE)
+        return self._change(call, workspace, body)
 
-    async def datastore(self, call: Call, workspace: Workspace) -> Response:
-        return JSONResponse(self._datastore(workspace, _named_store(call, workspace)))
+    async def patch(self, call: Call, workspace: Workspace) -> Response:
+        return self._change(call, workspace, await call.json())
 
-    async def secrets(self, call: Call, workspace: Workspace) -> Response:
-        store = _named_store(call, workspace)
-        lake = self._cloud.port(Lake)
-        if store.credentials != "account_key":
-            raise AzureError(
-                400, "UserError", f"No secrets for credentials of type None: datastore {store.name}."
-            )
-        return JSONResponse({"secretsType": "AccountKey", "key": lake.account_key(store.account)})
+    def _change(self, call: Call, workspace: Workspace, body: Json) -> Response:
+        workspaces = self._service.workspaces
+        changed = changes.changed(workspaces, workspace, body)
+        fresh = [name for name in changed.identities if name not in workspace.identities]
+        for identity in filter(None, map(workspaces.identity, fresh)):
+            check_assignable(self._cloud, call.caller, f"{ACTION}/write", workspace.scope, identity)
+        workspaces.save(changed)
+        return JSONResponse(self._workspace(changed))
 
-    async def region_datastore(self, call: Call, workspace: Workspace) -> Response:
-        """As azureml-fsspec asks: names only, it logs in to the store by itself."""
-        store = _named_store(call, workspace)
-        section: Json = {
-            "accountName": store.account,
-            "containerName": store.container,
-            "endpoint": self._cloud.azure.storage,
-            "protocol": "https",
-            "credential": None,
-            "credentialType": "None",
-            "blobCacheTimeout": None,
-            "serviceDataAccessAuthIdentity": "None",
-            "isSas": False,
-            "areWorkspaceManagedIdentitiesAllowed": False,
-        }
-        return JSONResponse(
-            {
-                "name": store.name,
-                "dataStoreType": "AzureBlob",
-                "hasBeenValidated": True,
-                "tags": {},
-                "azureStorageSection": section,
-            }
-        )
-
-    async def computes(self, call: Call, workspace: Workspace) -> Response:
-        return JSONResponse({"value": [self._compute(workspace, item) for item in workspace.computes]})
-
-    async def compute(self, call: Call, workspace: Workspace) -> Response:
-        found = workspace.compute(call.params["c"])
-        if found is None:
-            raise asset_not_found("compute", call.params["c"])
-        return JSONResponse(self._compute(workspace, found))
+    async def resync_keys(self, call: Call, workspace: Workspace) -> Response:
+        """Its own datastores store their account's key as it is now."""
+        workspaces = self._service.workspaces
+        workspaces.save(workspaces.with_current_keys(workspace, BLOB_STORE, ARTIFACT_STORE))
+        return Response(status_code=200)
 
     async def discovery(self, call: Call) -> Response:
         host = self._host
@@ -129,6 +105,7 @@ class _Routes:
         properties = {
             "friendlyName": workspace.name,
             "description": "",
+            "primaryUserAssignedIdentity": workspace.primary or None,
             "workspaceId": workspace.guid,
             "storageAccount": lake.account_scope(workspace.storage_account),
             "keyVault": vault if workspace.key_vault else None,
@@ -142,92 +119,23 @@ class _Routes:
             "hbiWorkspace": False,
             "tenantId": self._cloud.tenant_id,
             "v1LegacyMode": False,
+            **workspace.switches,
         }
         return {
             "id": workspace.scope,
             "name": workspace.name,
             "type": ACTION,
             "location": self._cloud.location,
-            "tags": {},
+            "tags": workspace.tags,
             "kind": "Default",
             "sku": {"name": "Basic", "tier": "Basic"},
-            "identity": self._identity(workspace),
+            "identity": self._identity(workspace) or {"type": "None"},
             "properties": properties,
         }
 
-    def _identity(self, workspace: Workspace) -> Json:
+    def _identity(self, workspace: Workspace) -> Json | None:
         service = self._service.workspaces
         attached = service.attached_identities(workspace)
-        system = service.system_identity(workspace)
-        identity: Json = {
-            "type": "SystemAssigned,UserAssigned" if attached else "SystemAssigned",
-            "principalId": system.principal_id,
-            "tenantId": self._cloud.tenant_id,
-        }
-        if attached:
-            identity["userAssignedIdentities"] = {
-                item.resource_id: {"principalId": item.principal_id, "clientId": item.client_id}
-                for item in attached
-            }
-        return identity
-
-    def _datastore(self, workspace: Workspace, store: Datastore) -> Json:
-        kind = {"none": "None", "account_key": "AccountKey"}[store.credentials]
-        scope = self._cloud.port(Lake).account_scope(store.account) or ""
-        properties = {
-            "description": None,
-            "tags": {},
-            "properties": None,
-            "isDefault": store.name == BLOB_STORE,
-            "credentials": {"credentialsType": kind},
-            "datastoreType": "AzureBlob",
-            "accountName": store.account,
-            "containerName": store.container,
-            "endpoint": self._cloud.azure.storage,
-            "protocol": "https",
-            "serviceDataAccessAuthIdentity": "None",
-            "subscriptionId": self._cloud.subscription_id,
-            "resourceGroup": scope.split("/")[4] if scope else None,
-        }
-        return {
-            "id": f"{workspace.scope}/datastores/{store.name}",
-            "name": store.name,
-            "type": f"{ACTION}/datastores",
-            "properties": properties,
-        }
-
-    def _compute(self, workspace: Workspace, compute: Compute) -> Json:
-        found = self._service.workspaces.compute_identity(workspace, compute)
-        identity: Json | None = None
-        if found and compute.identity:
-            detail = {"principalId": found.principal_id, "clientId": found.client_id}
-            identity = {"type": "UserAssigned", "userAssignedIdentities": {found.resource_id: detail}}
-        elif found:
-            tenant = self._cloud.tenant_id
-            identity = {"type": "SystemAssigned", "principalId": found.principal_id, "tenantId": tenant}
-        scale = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT120S"}
-        return {
-            "id": f"{workspace.scope}/computes/{compute.name}",
-            "name": compute.name,
-            "type": f"{ACTION}/computes",
-            "location": self._cloud.location,
-            "identity": identity,
-            "properties": {
-                "computeType": compute.type,
-                "computeLocation": self._cloud.location,
-                "provisioningState": "Succeeded",
-                "isAttachedCompute": False,
-                "properties": {
-                    "vmSize": "STANDARD_DS3_V2",
-                    "vmPriority": "Dedicated",
-                    "scaleSettings": scale,
-                },
-            },
-        }
-
-
-def _named_store(call: Call, workspace: Workspace) -> Datastore:
-    store = workspace.datastore(call.params["d"])
-    if store is None:
-        raise asset_not_found("datastore", call.params["d"])
-    return store
+        system = service.system_identity(workspace) if workspace.system else None
+        asked = Assigned(workspace.system, workspace.identities)
+        return shown_identity(self._cloud, asked, system, attached)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from azure_sandbox.services.machinelearning.locations import Location, artifact_uri, job_output
 from azure_sandbox.services.machinelearning.records import JobFailure, Json
-from azure_sandbox.services.machinelearning.runner.transfer import AccessDenied, NotThere, Transfer
+from azure_sandbox.services.machinelearning.runner.transfer import Transfer
+from azure_sandbox.services.machinelearning.runner.wording import Attempt, Worded
 from azure_sandbox.services.machinelearning.runner.workplace import Workplace
 from azure_sandbox.services.machinelearning.runs import Runs
 
@@ -39,6 +40,7 @@ class Bindings:
         self._transfer = transfer
         self._spark = spark
         self.outputs = [self._output(name) for name in place.run.outputs]
+        self._read_only: list[ReadOnly] = []
 
     async def inputs(self) -> dict[str, str]:
         """Name -> literal, local path or URI of every input that is bound; data is fetched on the way.
@@ -65,14 +67,26 @@ class Bindings:
             if output.local is not None:
                 await self._upload(output, output.local)
 
+    def check_inputs(self) -> None:
+        """:raises JobFailure: where the command wrote into an input that is mounted read-only"""
+        written = next(filter(None, (folder.written() for folder in self._read_only)), None)
+        if written is not None:
+            raise JobFailure(
+                "Execution failed. User process 'python' exited with status code 1. Please check log file "
+                "'user_logs/std_log.txt' for error details. Error: OSError: [Errno 30] Read-only file system: "
+                f"'{written}'",
+                inner="UserProcessExited",
+            )
+
     async def _data(self, name: str, binding: Json) -> str:
-        uri = self._resolved(binding)
+        uri, mode = self._resolved(binding), str(binding.get("mode") or "").lower()
         location = self._place.locate(uri)
-        if str(binding.get("mode") or "").lower() == "direct":
+        if mode == "direct":
             return location.abfss if self._spark else uri
         target = self._place.data / f"INPUT_{name}"
         kind = str(binding["jobInputType"])
-        with Worded(uri, f"UriMountSession:INPUT_{name}", target):
+        session = f"{'UriDownload' if mode == 'download' else 'UriMount'}Session:INPUT_{name}"
+        with Worded(self._place, self._transfer, Attempt(uri, location, session, target, mode)):
             if kind == "uri_file":
                 target = target / (Path(location.path).name or "data")
                 await self._transfer.fetch_file(location, target)
@@ -80,6 +94,8 @@ class Bindings:
                 await self._transfer.fetch_folder(location, target)
             else:
                 await self._transfer.fetch(location, target)
+        if mode in ("", "readonlymount"):
+            self._read_only.append(ReadOnly(target))
         return str(target)
 
     def _resolved(self, binding: Json) -> str:
@@ -118,76 +134,37 @@ class Bindings:
 
     async def _upload(self, output: Output, local: Path) -> None:
         location: Location = self._place.locate(output.uri)
-        with Worded(output.uri, f"UriMountOutputSession:{output.name}", local, writing=True):
+        session = f"UriMountOutputSession:{output.name}"
+        attempt = Attempt(output.uri, location, session, local, writing=True)
+        with Worded(self._place, self._transfer, attempt):
             if output.kind != "uri_file":
                 await self._transfer.store_folder(local, location)
             elif local.is_file():
                 await self._transfer.store_file(local, location)
 
 
-class Worded:
-    """Turns a refusal of the store into the job error that Azure's data capability reports."""
+class ReadOnly:
+    """An input that Azure mounts read-only. Here it is a copy, so that a write is noticed afterwards."""
 
-    def __init__(self, uri: str, session: str, local: Path, *, writing: bool = False) -> None:
-        self._uri = uri
-        self._session = session
-        self._local = local
-        self._writing = writing
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._before = self._state()
 
-    def __enter__(self) -> None:
-        return None
+    def written(self) -> Path | None:
+        """A file that was made, changed or removed."""
+        changed = set(self._before.items()) ^ set(self._state().items())
+        return min((path for path, _ in changed), default=None)
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, AccessDenied):
-            raise self._write_denied() if self._writing else self._read_denied(str(error)) from None
-        if isinstance(error, NotThere):
-            raise self._not_found() from None
-
-    def _read_denied(self, why: str) -> JobFailure:
-        return JobFailure(
-            f"Failed to mount URI {self._uri} at mount point {self._local}\n"
-            "Error Code: ScriptExecution.StreamAccess.Authentication\n"
-            "Native Error: error in streaming from input data sources\n"
-            f"\tStreamError(PermissionDenied(Some({why})))\n"
-            "Error Message: Authentication failed when trying to access the stream. "
-            "Make sure you have correct permissions set up.\n"
-            f"Category: UserError\nTarget: {self._session}",
-            inner="ScriptExecution.StreamAccess.Authentication",
-        )
-
-    def _write_denied(self) -> JobFailure:
-        return JobFailure(
-            f"Failed to upload output to URI {self._uri}\n"
-            "Error Code: ScriptExecution.WriteStreams.Authentication\n"
-            "Native Error: An error occur when streaming data to output target. "
-            "DestinationError(PermissionDenied(None))\n"
-            "Error Message: Authentication failed when trying to access destination. "
-            "Make sure you have correct permissions set up.\n"
-            f"Category: UserError\nTarget: {self._session}",
-            inner="ScriptExecution.WriteStreams.Authentication",
-        )
-
-    def _not_found(self) -> JobFailure:
-        code = (
-            "ScriptExecution.WriteStreams.NotFound"
-            if self._writing
-            else "ScriptExecution.StreamAccess.NotFound"
-        )
-        return JobFailure(
-            f"Failed to {'upload output to' if self._writing else 'mount'} URI {self._uri}\n"
-            f"Error Code: {code}\n"
-            "Native Error: error in streaming from input data sources\n"
-            "\tStreamError(NotFound)\n=> stream not found\n"
-            "Error Message: The requested stream was not found. Please make sure the request uri is correct.\n"
-            f"Category: UserError\nTarget: {self._session}",
-            inner=code,
-        )
+    def _state(self) -> dict[Path, tuple[int, int]]:
+        files = [path for path in self._folder.rglob("*") if path.is_file()]
+        found = [self._folder] if self._folder.is_file() else files
+        return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
 
 
 @asynccontextmanager
 async def bound(place: Workplace, runs: Runs, *, spark: bool = False) -> AsyncIterator[Bindings]:
     """The bindings of a job, with the connection behind them closed at the end."""
-    transfer = Transfer(place.cloud, place.run.run_identity)
+    transfer = Transfer(place.cloud, place.reader)
     try:
         yield Bindings(place, runs, transfer, spark=spark)
     finally:

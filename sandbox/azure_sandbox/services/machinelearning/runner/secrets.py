@@ -7,23 +7,25 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from azure_sandbox.services.machinelearning.runner.readers import Reader
+
 
 class JobSecrets:
-    """Which principal a secret speaks for."""
+    """Whom a secret speaks for."""
 
     def __init__(self) -> None:
-        self._principals: dict[str, str] = {}
+        self._readers: dict[str, Reader] = {}
 
-    def principal(self, secret: str) -> str | None:
-        """Object id behind a secret (empty for a job without identity); None for a stranger's secret."""
-        return self._principals.get(secret)
+    def reader(self, secret: str) -> Reader | None:
+        """Who is behind a secret; None for a stranger's secret."""
+        return self._readers.get(secret)
 
     @contextmanager
-    def lent(self, principal: str) -> Iterator[str]:
+    def lent(self, reader: Reader) -> Iterator[str]:
         """A new secret, good until the block ends."""
         secret = secrets.token_hex(24)
-        self._principals[secret] = principal
+        self._readers[secret] = reader
         try:
             yield secret
         finally:
-            del self._principals[secret]
+            del self._readers[secret]

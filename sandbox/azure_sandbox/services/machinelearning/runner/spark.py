@@ -13,8 +13,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from azure_sandbox.kernel.ports import Directory, Lake
-from azure_sandbox.services.machinelearning.records import JobFailure
+from azure_sandbox.kernel.ports import Directory
+from azure_sandbox.services.machinelearning.locations import Location
+from azure_sandbox.services.machinelearning.records import (
+    ACCOUNT_KEY,
+    SAS,
+    SERVICE_PRINCIPAL,
+    JobFailure,
+)
 from azure_sandbox.services.machinelearning.runner.environment import (
     Environment,
     build_environment,
@@ -34,13 +40,15 @@ _UNITS = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
 #: Ours to decide: the job runs in one local process, whatever the cluster in its conf.
 _OURS = frozenset({"spark.master", "spark.driver.memory", "spark.submit.deployMode", "spark.driver.host"})
 
+_ACCOUNT = "spark.hadoop.fs.azure.account"
+_PROVIDERS = "org.apache.hadoop.fs.azurebfs.oauth2"
 _DEFAULTS = {
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.shuffle.partitions": "2",
     "spark.hadoop.fs.azure.account.auth.type": "OAuth",
-    "spark.hadoop.fs.azure.account.oauth.provider.type": "org.apache.hadoop.fs.azurebfs.oauth2.MsiTokenProvider",
+    f"{_ACCOUNT}.oauth.provider.type": f"{_PROVIDERS}.MsiTokenProvider",
     "spark.hadoop.fs.azure.ssl.channel.mode": "Default_JSSE",
     # The driver's own patience hides a sandbox's refusal behind minutes of retries.
     "spark.hadoop.fs.azure.io.retry.max.retries": "2",
@@ -131,7 +139,8 @@ class SparkLaunch:
 
     def keys(self) -> list[str]:
         """What must not reach the log."""
-        return [value for key, value in self._stored_keys().items() if ".account.key." in key]
+        secret = (f"{_ACCOUNT}.key.", f"{_ACCOUNT}.oauth2.client.secret.")
+        return [value for key, value in self._stored_keys().items() if key.startswith(secret)]
 
     def _identity(self) -> dict[str, str]:
         cloud = self._place.cloud
@@ -146,18 +155,39 @@ class SparkLaunch:
 
     def _stored_keys(self) -> dict[str, str]:
         """Datastores that store a key are read with it, by account, whatever the job's identity."""
-        lake, body = self._place.cloud.port(Lake), self._place.run.body
+        body = self._place.run.body
         uris = [binding.get("uri") for binding in (body.get("inputs") or {}).values() if binding]
         found: dict[str, str] = {}
         for uri in [*uris, *self._place.run.outputs.values()]:
             if not uri or not uri.startswith("azureml://datastores/"):
                 continue
-            location = self._place.locate(uri)
-            if location.credentials == "account_key":
-                host = f"{location.account}.dfs.{location.suffix}"
-                found[f"spark.hadoop.fs.azure.account.auth.type.{host}"] = "SharedKey"
-                found[f"spark.hadoop.fs.azure.account.key.{host}"] = lake.account_key(location.account)
+            found |= self._stored(self._place.locate(uri))
         return found
+
+    def _stored(self, location: Location) -> dict[str, str]:
+        """What the driver is told of one account.
+
+        :raises JobFailure: for a stored SAS, which the driver takes from a class of its user only
+        """
+        stored, host = location.credentials, f"{location.account}.dfs.{location.suffix}"
+        if stored.kind == ACCOUNT_KEY:
+            return {f"{_ACCOUNT}.auth.type.{host}": "SharedKey", f"{_ACCOUNT}.key.{host}": stored.secret}
+        if stored.kind == SERVICE_PRINCIPAL:
+            authority = self._place.cloud.azure.authority
+            return {
+                f"{_ACCOUNT}.auth.type.{host}": "OAuth",
+                f"{_ACCOUNT}.oauth.provider.type.{host}": f"{_PROVIDERS}.ClientCredsTokenProvider",
+                f"{_ACCOUNT}.oauth2.client.id.{host}": stored.client_id,
+                f"{_ACCOUNT}.oauth2.client.secret.{host}": stored.secret,
+                f"{_ACCOUNT}.oauth2.client.endpoint.{host}": f"{authority}/{stored.tenant_id}/oauth2/token",
+            }
+        if stored.kind == SAS:
+            raise JobFailure(
+                "This sandbox's Spark cannot read with the SAS of a datastore: give the datastore a key, a "
+                "service principal, or no credentials.",
+                inner="SparkSetup",
+            )
+        return {}
 
     async def _download(self, folder: Path, log: Path) -> None:
         maven = shutil.which("mvn")

@@ -22,6 +22,7 @@ from azure_sandbox.services.machinelearning.effects import JobEffects
 from azure_sandbox.services.machinelearning.records import JobFailure, Run
 from azure_sandbox.services.machinelearning.runner.pipeline import Pipeline
 from azure_sandbox.services.machinelearning.runner.process import end_orphan
+from azure_sandbox.services.machinelearning.runner.readers import reader_of
 from azure_sandbox.services.machinelearning.runner.secrets import JobSecrets
 from azure_sandbox.services.machinelearning.runner.work import TimedOut, Work
 from azure_sandbox.services.machinelearning.runner.workplace import Workplace
@@ -157,6 +158,7 @@ class Supervisor:
             run,
             self._assets,
             self.secrets,
+            reader_of(self._workspaces, workspace, run),
             advance=lambda status: self._advance(run, status),
             started=lambda process: self._started(run, process),
         )

@@ -13,17 +13,13 @@ from xml.etree import ElementTree
 import httpx
 
 from azure_sandbox.kernel.cloud import Cloud
-from azure_sandbox.kernel.clouds import STORAGE_AUDIENCE
-from azure_sandbox.kernel.ports import Directory, Lake
 from azure_sandbox.services.machinelearning.locations import Location
 from azure_sandbox.services.machinelearning.records import JobFailure
+from azure_sandbox.services.machinelearning.runner.readers import Reader
+from azure_sandbox.services.machinelearning.runner.signing import AccessDenied, Signer
 
 _BLOCK = 8 << 20
 _VERSION = "2021-12-02"
-
-
-class AccessDenied(Exception):
-    """The store refused; str() is its own text."""
 
 
 class NotThere(Exception):
@@ -31,14 +27,11 @@ class NotThere(Exception):
 
 
 class Transfer:
-    """Moves files between a job's folder and the lake.
+    """Moves files between a job's folder and the lake."""
 
-    :param principal: object id whose token is sent; empty where the job has no data identity
-    """
-
-    def __init__(self, cloud: Cloud, principal: str) -> None:
-        self._cloud = cloud
-        self._principal = principal
+    def __init__(self, cloud: Cloud, reader: Reader) -> None:
+        #: a line for each request that was refused, as the platform's own log has them
+        self.refusals: list[str] = []
         environment = cloud.job_environment
         self._http = httpx.AsyncClient(
             proxy=environment["HTTPS_PROXY"],
@@ -47,6 +40,7 @@ class Transfer:
             timeout=120,
             headers={"x-ms-version": _VERSION, "User-Agent": "azureml-data-capability"},
         )
+        self._signer = Signer(cloud, reader, self._http)
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -54,11 +48,11 @@ class Transfer:
     async def fetch_file(self, location: Location, target: Path) -> None:
         """:raises AccessDenied, NotThere:"""
         target.parent.mkdir(parents=True, exist_ok=True)
-        url, headers = self._address(location, location.path)
+        url, headers = await self._address(location, location.path)
         async with self._http.stream("GET", url, headers=headers) as response:
             if response.status_code >= 400:
                 await response.aread()
-                _raise_for(response)
+                self._check(location, response)
             with target.open("wb") as file:
                 async for chunk in response.aiter_bytes(1 << 20):
                     file.write(chunk)
@@ -94,71 +88,66 @@ class Transfer:
 
     async def store_file(self, source: Path, location: Location) -> None:
         """:raises AccessDenied, NotThere:"""
-        url, headers = self._address(location, location.path)
+        url, headers = await self._address(location, location.path)
         with source.open("rb") as file:
             first = file.read(_BLOCK)
             if len(first) < _BLOCK:
                 kind = {"x-ms-blob-type": "BlockBlob"}
-                _raise_for(await self._http.put(url, headers={**headers, **kind}, content=first))
+                answer = await self._http.put(url, headers={**headers, **kind}, content=first)
+                self._check(location, answer)
                 return
             blocks: list[str] = []
             while first:
                 block = base64.b64encode(f"{len(blocks):08d}".encode()).decode()
                 blocks.append(block)
                 address = _with_query(url, f"comp=block&blockid={quote(block, safe='')}")
-                _raise_for(await self._http.put(address, headers=headers, content=first))
+                self._check(location, await self._http.put(address, headers=headers, content=first))
                 first = file.read(_BLOCK)
         listed = "".join(f"<Latest>{block}</Latest>" for block in blocks)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'
-        _raise_for(await self._http.put(_with_query(url, "comp=blocklist"), headers=headers, content=body))
+        address = _with_query(url, "comp=blocklist")
+        self._check(location, await self._http.put(address, headers=headers, content=body))
 
     async def _list(self, location: Location, prefix: str) -> list[str]:
         found: list[str] = []
         marker = ""
         while True:
-            url, headers = self._address(location, "")
+            url, headers = await self._address(location, "")
             query = (
                 f"restype=container&comp=list&prefix={quote(prefix, safe='')}&marker={quote(marker, safe='')}"
             )
             response = await self._http.get(_with_query(url, query), headers=headers)
-            _raise_for(response)
+            self._check(location, response)
             page = ElementTree.fromstring(response.content)
             found += [blob.findtext("Name") or "" for blob in page.iter("Blob") if not _is_folder(blob)]
             marker = page.findtext("NextMarker") or ""
             if not marker:
                 return found
 
-    def _address(self, location: Location, path: str) -> tuple[str, dict[str, str]]:
+    async def _address(self, location: Location, path: str) -> tuple[str, dict[str, str]]:
+        """URL, signed where the datastore's credentials are, and headers."""
+        query, headers = await self._signer.query_and_headers(location)
         url = location.blob_url + (f"/{quote(path)}" if path else "")
-        if location.credentials == "account_key":
-            return _with_query(url, self._signature(location)), {}
-        if not self._principal:
-            raise AccessDenied("The job has no identity that storage accepts (identity type AMLToken).")
-        try:
-            token, _ = self._cloud.port(Directory).token(self._principal, STORAGE_AUDIENCE)
-        except KeyError:
-            raise AccessDenied("The identity that the job runs as does not exist any more.") from None
-        return url, {"Authorization": f"Bearer {token}"}
+        return _with_query(url, query) if query else url, headers
 
-    def _signature(self, location: Location) -> str:
-        lake = self._cloud.port(Lake)
-        if not lake.shared_key_allowed(location.account):
-            raise AccessDenied("Key based authentication is not permitted on this storage account.")
-        signed = lake.sas_url(location.account, location.container, permissions="racwdl")
-        return signed.partition("?")[2]
-
-
-def _raise_for(response: httpx.Response) -> None:
-    if response.status_code < 400:
-        return
-    text = _error_text(response)
-    if response.status_code in (401, 403):
-        raise AccessDenied(text)
-    if response.status_code == 404:
-        raise NotThere(text)
-    raise JobFailure(
-        f"Storage answered {response.status_code}: {text}", code="ServiceError", inner="StorageError"
-    )
+    def _check(self, location: Location, response: httpx.Response) -> None:
+        """:raises AccessDenied, NotThere, JobFailure: where the store did not do it"""
+        if response.status_code < 400:
+            return
+        code = response.headers.get("x-ms-error-code", "")
+        self.refusals.append(
+            f"request_uri={response.request.url.copy_with(query=None)} "
+            f"response_status_code={response.status_code} ms_error_code=Some({code!r}) "
+            f"ms_server_side_request_id=Some({response.headers.get('x-ms-request-id', '')!r})"
+        )
+        text = _error_text(response)
+        if response.status_code in (401, 403):
+            raise self._signer.explained(location, AccessDenied(text, code))
+        if response.status_code == 404:
+            raise NotThere(text)
+        raise JobFailure(
+            f"Storage answered {response.status_code}: {text}", code="ServiceError", inner="StorageError"
+        )
 
 
 def _error_text(response: httpx.Response) -> str:

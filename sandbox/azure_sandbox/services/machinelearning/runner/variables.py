@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 
 from azure_sandbox.kernel.clock import iso
+from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.services.machinelearning.runner.environment import Environment
 from azure_sandbox.services.machinelearning.runner.workplace import Workplace
 from azure_sandbox.services.machinelearning.runs import experiment_id
@@ -45,7 +46,11 @@ def variables(
 
 
 def _identity(place: Workplace, msi_secret: str) -> dict[str, str]:
+    reader, directory = place.reader, place.cloud.port(Directory)
+    mounts = directory.managed_identity(reader.principal) if reader.principal else None
+    default = reader.named or (mounts.client_id if mounts else "")
     return {
+        **({"DEFAULT_IDENTITY_CLIENT_ID": default} if default else {}),
         "MSI_ENDPOINT": f"{place.cloud.metadata_url}/machinelearning/msi/token",
         "MSI_SECRET": msi_secret,
         "OBO_ENDPOINT": f"{place.cloud.metadata_url}/machinelearning/msi/{msi_secret}/token",

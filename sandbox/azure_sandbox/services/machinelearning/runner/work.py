@@ -80,10 +80,14 @@ class Work:
             log.ship()
             inputs, outputs = await bindings.inputs(), bindings.output_values()
             try:
-                with place.secrets.lent(place.run.run_identity) as secret:
+                with place.secrets.lent(place.reader) as secret:
                     await self._execute(environment, secret, inputs, outputs)
+            except JobFailure:
+                bindings.check_inputs()
+                raise
             finally:
                 place.keep_artifacts()
+            bindings.check_inputs()
             await self._finalize(bindings)
 
     async def _finalize(self, bindings: Bindings) -> None:

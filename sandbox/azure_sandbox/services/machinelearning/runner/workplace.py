@@ -13,6 +13,7 @@ from azure_sandbox.kernel.ports import Lake
 from azure_sandbox.services.machinelearning.assets import Assets
 from azure_sandbox.services.machinelearning.locations import Location, locate
 from azure_sandbox.services.machinelearning.records import JobFailure, Json, Run, Workspace
+from azure_sandbox.services.machinelearning.runner.readers import Reader
 from azure_sandbox.services.machinelearning.runner.secrets import JobSecrets
 
 USER_LOG = "user_logs/std_log.txt"
@@ -51,6 +52,7 @@ class ShippedLog:
 class Workplace:
     """A job at work.
 
+    :param reader: who it is to the lake
     :param advance: records a new status; a cancel request that came first stands
     :param started: records the process id and the start of Running
     """
@@ -60,6 +62,7 @@ class Workplace:
     run: Run
     assets: Assets
     secrets: JobSecrets
+    reader: Reader
     advance: Callable[[str], None]
     started: Callable[[int], None]
 
