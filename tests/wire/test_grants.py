@@ -24,7 +24,6 @@ from airflow_provider_azureml.operators.grant import (
     AzureMLGrantReaperOperator,
     AzureMLRevokeAccessOperator,
 )
-from airflow_provider_azureml.triggers import probe
 from tests.wire.conftest import Sandbox
 from tests.wire.granting import ADMINISTRATOR, BROKER, LAND, READER, Azure, with_broker
 from tests.wire.identities import Client
@@ -38,13 +37,12 @@ def worker(sandbox: Sandbox) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def azure(sandbox: Sandbox, client: Client, worker: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Azure:
-    monkeypatch.setattr(probe, "FIRST", 0.3)
+def azure(sandbox: Sandbox, client: Client, worker: dict[str, str]) -> Azure:
     return Azure(sandbox, client)
 
 
 def granting(grants: list[dict[str, str]], **options: Any) -> AzureMLGrantAccessOperator:
-    given = {"task_id": "grant", "grants": grants, "minimum_wait": 0.0, "timeout": 30.0}
+    given = {"task_id": "grant", "grants": grants, "minimum_wait": 0.0, "poll_interval": 0.3, "timeout": 30.0}
     return AzureMLGrantAccessOperator(**{**given, **options})
 
 
