@@ -6,13 +6,43 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from azure_sandbox.kernel.network import ENABLED, open_rules
 from azure_sandbox.kernel.store import Store
 
 
 @dataclass(frozen=True)
+class Policy:
+    """What an access policy gives one principal or group: names of secret permissions, lower case."""
+
+    object_id: str
+    secrets: tuple[str, ...] = ()
+    document: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Policy:
+        return cls(**{**document, "secrets": tuple(document["secrets"])})
+
+
+@dataclass(frozen=True)
 class Vault:
+    """A vault.
+
+    :param rbac: whether roles decide, and access policies count for nothing; else the reverse
+    :param public_access, rules: ``publicNetworkAccess`` and ``networkAcls``
+    """
+
     name: str
     resource_group: str
+    rbac: bool = True
+    policies: tuple[Policy, ...] = ()
+    public_access: str = ENABLED
+    rules: dict[str, Any] = field(default_factory=open_rules)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Vault:
+        policies = tuple(Policy.from_document(entry) for entry in document.get("policies", ()))
+        return cls(**{**document, "policies": policies})
 
 
 @dataclass(frozen=True)
@@ -58,13 +88,17 @@ class VaultRecords:
 
     def vault(self, name: str) -> Vault | None:
         document = self._vaults.get(name.lower())
-        return Vault(**document) if document else None
+        return Vault.from_document(document) if document else None
 
     def vaults(self) -> list[Vault]:
-        return [Vault(**document) for document in self._vaults.values()]
+        return [Vault.from_document(document) for document in self._vaults.values()]
 
     def add_vault(self, vault: Vault) -> None:
+        """One that exists is left as it is."""
         self._vaults.insert(vault.name.lower(), asdict(vault))
+
+    def change_vault(self, vault: Vault) -> None:
+        self._vaults.put(vault.name.lower(), asdict(vault))
 
     def secret(self, vault: str, name: str) -> Secret | None:
         document = self._secrets.get(_key(vault, name))

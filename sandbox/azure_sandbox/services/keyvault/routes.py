@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.clock import hours
 from azure_sandbox.kernel.cloud import Cloud
-from azure_sandbox.kernel.operation import Call, Need, Operation
+from azure_sandbox.kernel.operation import Call, Operation
 from azure_sandbox.services.keyvault.records import Secret, Version
 from azure_sandbox.services.keyvault.service import KeyVault, bad_parameter, check_name
-from azure_sandbox.services.keyvault.surface import surface
+from azure_sandbox.services.keyvault.surface import VaultNeed, surface
 
 _ACTIONS = "Microsoft.KeyVault/vaults/secrets"
 #: Days that a deleted secret can be recovered.
@@ -26,23 +26,24 @@ _Handler = Callable[[KeyVault, Call], Awaitable[Response]]
 
 
 def operations(cloud: Cloud, vaults: KeyVault) -> list[Operation]:
-    of_vaults = surface(cloud)
+    of_vaults = surface(cloud, vaults)
     return [
         Operation(
-            of_vaults, method, path, partial(handler, vaults), partial(_need, vaults, f"{_ACTIONS}/{action}")
+            of_vaults, method, path, partial(handler, vaults), partial(_need, vaults, action, permission)
         )
-        for method, path, handler, action in _ROUTES
+        for method, path, handler, action, permission in _ROUTES
     ]
 
 
-def _need(vaults: KeyVault, action: str, call: Call) -> Need:
+def _need(vaults: KeyVault, action: str, permission: str, call: Call) -> VaultNeed:
     """The data action, on the vault or, where one is named, on the secret."""
-    scope = vaults.scope(vaults.vault(call.params["vault"]))
+    vault = vaults.vault(call.params["vault"])
+    scope = vaults.scope(vault)
     name = call.params.get("name")
     if name is not None:
         check_name(name)
         scope = f"{scope}/secrets/{name}"
-    return Need(action, scope, data=True)
+    return VaultNeed(f"{_ACTIONS}/{action}", scope, data=True, vault=vault, permission=permission)
 
 
 async def _set(vaults: KeyVault, call: Call) -> Response:
@@ -92,24 +93,25 @@ async def _purge(vaults: KeyVault, call: Call) -> Response:
     return Response(status_code=204)
 
 
+#: Method, path, handler, data action, and the permission that stands for it in an access policy.
 # The SDK writes "/secrets/{name}/" for the latest version: an empty last segment.
-_ROUTES: list[tuple[str, str, _Handler, str]] = [
-    ("GET", "/secrets", _list, "readMetadata/action"),
-    ("GET", "/secrets/", _list, "readMetadata/action"),
-    ("PUT", "/secrets/{name}", _set, "setSecret/action"),
-    ("PUT", "/secrets/{name}/", _set, "setSecret/action"),
-    ("GET", "/secrets/{name}", _get, "getSecret/action"),
-    ("GET", "/secrets/{name}/", _get, "getSecret/action"),
-    ("GET", "/secrets/{name}/versions", _list_versions, "readMetadata/action"),
-    ("GET", "/secrets/{name}/{version}", _get, "getSecret/action"),
-    ("PATCH", "/secrets/{name}", _update, "update/action"),
-    ("PATCH", "/secrets/{name}/", _update, "update/action"),
-    ("PATCH", "/secrets/{name}/{version}", _update, "update/action"),
-    ("DELETE", "/secrets/{name}", _delete, "delete"),
-    ("GET", "/deletedsecrets", _list_deleted, "readMetadata/action"),
-    ("GET", "/deletedsecrets/{name}", _get_deleted, "readMetadata/action"),
-    ("POST", "/deletedsecrets/{name}/recover", _recover, "recover/action"),
-    ("DELETE", "/deletedsecrets/{name}", _purge, "purge/action"),
+_ROUTES: list[tuple[str, str, _Handler, str, str]] = [
+    ("GET", "/secrets", _list, "readMetadata/action", "list"),
+    ("GET", "/secrets/", _list, "readMetadata/action", "list"),
+    ("PUT", "/secrets/{name}", _set, "setSecret/action", "set"),
+    ("PUT", "/secrets/{name}/", _set, "setSecret/action", "set"),
+    ("GET", "/secrets/{name}", _get, "getSecret/action", "get"),
+    ("GET", "/secrets/{name}/", _get, "getSecret/action", "get"),
+    ("GET", "/secrets/{name}/versions", _list_versions, "readMetadata/action", "list"),
+    ("GET", "/secrets/{name}/{version}", _get, "getSecret/action", "get"),
+    ("PATCH", "/secrets/{name}", _update, "update/action", "set"),
+    ("PATCH", "/secrets/{name}/", _update, "update/action", "set"),
+    ("PATCH", "/secrets/{name}/{version}", _update, "update/action", "set"),
+    ("DELETE", "/secrets/{name}", _delete, "delete", "delete"),
+    ("GET", "/deletedsecrets", _list_deleted, "readMetadata/action", "list"),
+    ("GET", "/deletedsecrets/{name}", _get_deleted, "readMetadata/action", "get"),
+    ("POST", "/deletedsecrets/{name}/recover", _recover, "recover/action", "recover"),
+    ("DELETE", "/deletedsecrets/{name}", _purge, "purge/action", "purge"),
 ]
 
 
