@@ -56,6 +56,10 @@ class Memory:
         self._known[key] = (self._clock() + LIFE, answer)
         return answer
 
+    def clear(self) -> None:
+        """Know nothing, as a new process."""
+        self._known.clear()
+
     def forget(self, key: tuple[object, ...]) -> None:
         """Ask anew next time."""
         self._known.pop(key, None)

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.access.grant import LONGEST, SHORTEST, STANDING
-from airflow_provider_azureml.access.leasing import NOT_HELD
 from airflow_provider_azureml.access.roles import ROLES
 from airflow_provider_azureml.access.verify import SUBMITTER, Judged, doubts, refusal, refused
-from airflow_provider_azureml.compat import TaskDeferred
+from airflow_provider_azureml.compat import TaskDeferred, configured
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.broker import Broker, broker_conn_id
@@ -27,6 +26,7 @@ from airflow_provider_azureml.operators.verifying import verifier
 from airflow_provider_azureml.rest.assignment import Grant
 from airflow_provider_azureml.spec.compiled import Compiled
 from airflow_provider_azureml.triggers.job import ENDED
+from airflow_provider_azureml.triggers.probe import FIRST
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.access.needs import Wanted
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 DAY = 86400.0
 AFTERWARDS = 900.0
 """Seconds for which a lease outlasts the deadline of its task."""
-MINIMUM_WAIT, LONGEST_WAIT, FIRST_LOOK = 120.0, 900.0, 5.0
-"""Seconds: a run identity cannot be tried out from here; Azure promises ten minutes."""
+MINIMUM_WAIT, LONGEST_WAIT = 120.0, 900.0
+"""Seconds: a run identity cannot be tried out from here, and Azure promises ten minutes."""
 GENERATIONS = 8
 _YOUNG = re.compile(
     r"PermissionMismatch|[Pp]ermission ?[Dd]enied|not authorized to perform this operation using"
@@ -104,7 +104,9 @@ class Lender:
         return min(max(left, SHORTEST), LONGEST)
 
     def _wait(self, grants: Sequence[Grant]) -> Mapping[str, Any]:
-        wait = Wait.of(self.broker.hook, grants, "", MINIMUM_WAIT, time.time() + LONGEST_WAIT, FIRST_LOOK)
+        minimum = minimum_wait()
+        first = min(FIRST, max(minimum / 24, 0.2))
+        wait = Wait.of(self.broker.hook, grants, "", minimum, time.time() + LONGEST_WAIT, first)
         if self.task.deferrable:
             self.task.defer(trigger=wait.trigger(), method_name="resume_granted")
         event = wait.watch(self.task)
@@ -121,12 +123,22 @@ class Lender:
     def _end(self, grants: Iterable[Grant]) -> None:
         for each in grants:
             try:
-                outcome = self.broker.give_back(each, self.holder, self.token)
+                self.broker.give_back(each, self.holder, self.token)
             except AzureMLError as error:
                 self.task.log.error("%s could not be given back; its time ends it: %s", each, error)
-            else:
-                if outcome != NOT_HELD:
-                    self.task.log.info("%s: %s", each, outcome)
+
+
+def minimum_wait() -> float:
+    """Seconds that pass before a grant counts as working: `[azureml] grant_wait`. Raises ConfigurationError."""
+    given = configured("azureml", "grant_wait") or str(MINIMUM_WAIT)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds <= LONGEST_WAIT:
+        mend = f"Set seconds, between 0 and {LONGEST_WAIT:g}."
+        raise ConfigurationError("[azureml] grant_wait", f"'{given}' does not fit.", mend)
+    return seconds
 
 
 def _require_ended(event: Mapping[str, Any]) -> None:
