@@ -31,7 +31,18 @@ from azure_sandbox.kernel.fault_rules import Asked, Rule
 from azure_sandbox.kernel.ledger import Actor, acting
 from azure_sandbox.kernel.operation import COMPONENT, PUBLIC, Call, Router, Surface, component_of
 from azure_sandbox.kernel.service import Service
-from azure_sandbox.services import arm, control, entra, graph, imds, keyvault, machinelearning, oidc, storage
+from azure_sandbox.services import (
+    arm,
+    containerregistry,
+    control,
+    entra,
+    graph,
+    imds,
+    keyvault,
+    machinelearning,
+    oidc,
+    storage,
+)
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +54,7 @@ SERVICES: tuple[Callable[[Cloud], Service], ...] = (
     graph.service,
     storage.service,
     keyvault.service,
+    containerregistry.service,
     machinelearning.service,
     arm.service,
     control.service,

@@ -35,6 +35,7 @@ SECTIONS = (
     "groups",
     "storage_accounts",
     "key_vaults",
+    "container_registries",
     "workspaces",
     "role_definitions",
     "role_assignments",
@@ -130,6 +131,7 @@ _KINDS = {
     "vault": ("key_vaults", "Microsoft.KeyVault/vaults", ""),
     "secret": ("key_vaults", "Microsoft.KeyVault/vaults", "/secrets/"),
     "workspace": ("workspaces", "Microsoft.MachineLearningServices/workspaces", ""),
+    "registry": ("container_registries", "Microsoft.ContainerRegistry/registries", ""),
     "identity": ("managed_identities", "Microsoft.ManagedIdentity/userAssignedIdentities", ""),
 }
 
