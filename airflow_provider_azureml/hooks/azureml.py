@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_azureml import connection, form
 from airflow_provider_azureml.access.diagnose import diagnose
+from airflow_provider_azureml.access.evaluate import Verdict
 from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
 from airflow_provider_azureml.connection import Settings
-from airflow_provider_azureml.errors import AzureMLError, ServiceError
+from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
+from airflow_provider_azureml.hooks.capability import READ_WORKSPACE, SIGN_IN, Capability, capabilities
 from airflow_provider_azureml.hooks.namespace import refuse_foreign, uses_of
 from airflow_provider_azureml.hooks.recording import LastAnswer, recorder_for
 from airflow_provider_azureml.hooks.session import Session, shared_session, workspace_of
 from airflow_provider_azureml.identity import resolver
 from airflow_provider_azureml.identity.claims import Identity
-from airflow_provider_azureml.rest import workspace as workspace_flows
+from airflow_provider_azureml.identity.how import described
 from airflow_provider_azureml.rest.azure_error import translate
 from airflow_provider_azureml.rest.driver import Driver
 from airflow_provider_azureml.rest.flow import Flow, Request
@@ -205,20 +207,20 @@ class AzureMLHook(BaseHook):
         return Identity.of(token)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Sign in, and say who we became: tenant, application, object id, and how."""
+        """Sign in, and say who we became and how, and then one line for each thing that we can do."""
         try:
             who = self.identity()
-            text = (
-                f"Signed in by {self.settings.auth}: tenant {who.tenant_id}, "
-                f"application {who.app_id}, object id {who.object_id}"
-            )
-            if self.settings.workspace_name:
-                found = self.run(workspace_flows.get(self.workspace))
-                text += f"; workspace {self.workspace.name} is in {found.location}"
         except AzureMLError as error:
-            finding = diagnose(str(error))
-            return False, finding.beside(str(error)) if finding else str(error)
-        return True, text
+            verdict: Verdict = "UNKNOWN" if isinstance(error, UnreachableError) else "DENIED"
+            return False, _explained(str(Capability(SIGN_IN, verdict, str(error))))
+        signed_in = (
+            f"Signed in, {described(self.settings)}: tenant {who.tenant_id}, "
+            f"application {who.app_id}, object id {who.object_id}"
+        )
+        lines = [Capability(SIGN_IN, "ALLOWED", f"as {who.object_id}"), *capabilities(self)]
+        text = "\n".join([signed_in, *map(str, lines)])
+        denied = [line for line in lines if line.name == READ_WORKSPACE and line.verdict != "ALLOWED"]
+        return not denied, _explained(text) if denied else text
 
     async def _aload(self) -> Settings:
         quieten_azure()
@@ -243,6 +245,11 @@ class AzureMLHook(BaseHook):
             "relabeling": dict(form.RELABELING),
             "placeholders": {},
         }
+
+
+def _explained(text: str) -> str:
+    finding = diagnose(text)
+    return finding.beside(text) if finding else text
 
 
 def quieten_azure() -> None:

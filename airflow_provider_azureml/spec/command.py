@@ -11,6 +11,7 @@ from airflow_provider_azureml.spec.compiled import Compiled
 from airflow_provider_azureml.spec.document import Document
 from airflow_provider_azureml.spec.environment import environment
 from airflow_provider_azureml.spec.field import Fields, compact
+from airflow_provider_azureml.spec.secret_variable import refuse_secrets
 
 TIERS = {"null": "Null", "spot": "Spot", "basic": "Basic", "standard": "Standard", "premium": "Premium"}
 PRIORITIES = {"low": 1, "medium": 2, "high": 3}
@@ -30,12 +31,14 @@ def compile_command(fields: Fields, document: Document, workspace_id: str) -> Co
     if environment_id is None and definition is None:
         mend = "Name one ('azureml:NAME:VERSION'), or write its image and conda_file."
         raise fields.error("environment", "is missing.", mend)
+    variables = fields.texts("environment_variables")
+    refuse_secrets(fields, variables)
     body |= {
         "jobType": "Command",
         "command": command,
         "codeId": code_id,
         "environmentId": environment_id,
-        "environmentVariables": fields.texts("environment_variables"),
+        "environmentVariables": variables,
         "limits": fields.nested("limits", _limits),
         "resources": fields.nested("resources", _resources),
         "distribution": fields.nested("distribution", _distribution),

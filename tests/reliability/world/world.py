@@ -15,11 +15,10 @@ import structlog
 from airflow.sdk._shared.secrets_masker import _secrets_masker
 
 from airflow_provider_azureml.audit import sink
-from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.identity import resolver
 from tests.reliability.world import azure as azure_of_world
 from tests.reliability.world.airflow_model import Airflow, TaskInstance
-from tests.reliability.world.azure import CONNECTION, Answer, Azure
+from tests.reliability.world.azure import Answer, Azure
 from tests.reliability.world.clock import virtual_time
 from tests.reliability.world.comms import connected
 from tests.reliability.world.engine import Engine, Process
@@ -80,8 +79,8 @@ class World:
 
     @contextmanager
     def new_process(self) -> Iterator[None]:
-        """A process begins: it has no token yet, and may be traced."""
-        resolver.forget(AzureMLHook(CONNECTION).settings)
+        """A process begins: it has no token yet, holds no lock of one that died, and may be traced."""
+        resolver._CACHE.clear()
         if self.trace is None:
             yield
             return

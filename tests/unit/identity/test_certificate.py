@@ -26,14 +26,19 @@ from airflow_provider_azureml.identity.vaulted import Renewable, Stored
 from tests.unit.identity.flows import APP, settings
 
 
-@pytest.fixture(scope="module")
-def made() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+def make() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    """A key and its self-signed certificate."""
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "train")])
     now = datetime.now(timezone.utc)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
     return key, builder.sign(key, hashes.SHA256())
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    return make()
 
 
 def pem(made: tuple[rsa.RSAPrivateKey, x509.Certificate]) -> bytes:
