@@ -9,22 +9,20 @@ from argparse import Namespace
 from pathlib import Path
 
 from airflow_provider_azureml.access.row import HEAD, Row
+from airflow_provider_azureml.cli.access_hook import reading_hook
 from airflow_provider_azureml.cli.command import FOUND, OK
 from airflow_provider_azureml.cli.table import say, table
 
 
 def check(given: Namespace) -> int:
     """Compare and print; FOUND when something is not as declared. Raises AzureMLError: no look."""
-    from airflow_provider_azureml.compat import use_database
     from airflow_provider_azureml.hooks.access_check import Comparison
-    from airflow_provider_azureml.hooks.azureml import AzureMLHook
     from airflow_provider_azureml.hooks.dag_folder import read
     from airflow_provider_azureml.hooks.manifest_file import load
 
-    use_database()
-    manifest = load(Path(given.manifest))
+    manifest, hook = load(Path(given.manifest)), reading_hook(given.conn_id)
     folder = read(Path(given.dags)) if given.dags else None
-    rows = Comparison(manifest, AzureMLHook(given.conn_id), folder).rows()
+    rows = Comparison(manifest, hook, folder).rows()
     return report(rows, is_json=given.json, shows_all=given.all)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_azureml.cli.access_hook import reading_hook
 from airflow_provider_azureml.cli.command import FOUND, OK
 from airflow_provider_azureml.cli.table import say
 from airflow_provider_azureml.errors import ConfigurationError
@@ -45,11 +46,9 @@ def inferred(
     dags: Path, target: Path, conn_id: str, namespace: str
 ) -> tuple[dict[str, Any], Mapping[str, str]]:
     """The content, and the DAG files that could not be imported."""
-    from airflow_provider_azureml.compat import use_database
-    from airflow_provider_azureml.hooks.azureml import AzureMLHook
     from airflow_provider_azureml.hooks.dag_folder import read
     from airflow_provider_azureml.hooks.inference import Inference
 
-    use_database()
+    hook = reading_hook(conn_id)
     folder = read(dags)
-    return Inference(folder, AzureMLHook(conn_id)).manifest(target, namespace), folder.problems
+    return Inference(folder, hook).manifest(target, namespace), folder.problems

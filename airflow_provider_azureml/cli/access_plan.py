@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.access.needs import Wanted
 from airflow_provider_azureml.access.scope import short
+from airflow_provider_azureml.cli.access_hook import reading_hook
 from airflow_provider_azureml.cli.command import FOUND, OK
 from airflow_provider_azureml.cli.table import say, table
 
 if TYPE_CHECKING:
+    from airflow_provider_azureml.hooks.azureml import AzureMLHook
+    from airflow_provider_azureml.hooks.dag_folder import DagFolder
     from airflow_provider_azureml.hooks.task_needs import TaskNeeds
 
 HEAD = ("TASK", "CONNECTION", "WHO", "LEAST ROLE", "SCOPE", "ACTIONS", "WHY")
@@ -23,16 +26,18 @@ HEAD = ("TASK", "CONNECTION", "WHO", "LEAST ROLE", "SCOPE", "ACTIONS", "WHY")
 
 def plan(given: Namespace) -> int:
     """Print what each task needs; FOUND when something was not understood."""
-    from airflow_provider_azureml.compat import use_database
-    from airflow_provider_azureml.hooks.azureml import AzureMLHook
     from airflow_provider_azureml.hooks.dag_folder import read
+
+    folder = read(Path(given.dags))
+    return show(folder, reading_hook(given.conn_id), is_json=given.json)
+
+
+def show(folder: DagFolder, hook: AzureMLHook, *, is_json: bool) -> int:
+    """Print it; returns the exit code."""
     from airflow_provider_azureml.hooks.inference import Inference
 
-    use_database()
-    folder = read(Path(given.dags))
-    found = Inference(folder, AzureMLHook(given.conn_id)).needs()
-    printed = [line for needs in found for line in lines(needs)]
-    if given.json:
+    printed = [line for needs in Inference(folder, hook).needs() for line in lines(needs)]
+    if is_json:
         sys.stdout.write(json.dumps(printed, indent=1) + "\n")
     else:
         table([HEAD, *(cells(line) for line in printed)])

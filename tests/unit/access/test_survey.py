@@ -23,7 +23,7 @@ def azure() -> CannedHook:
     held = {"id": "/ra", "properties": {"principalId": "p", "roleDefinitionId": ROLE, "scope": GROUP}}
     role = {"id": ROLE, "name": "r1", "properties": {"roleName": "AML Job Submitter", "permissions": []}}
     one = {"id": "oid", "appId": "app", "displayName": "airflow-train", "accountEnabled": False}
-    mine = {"id": RUN.upper(), "name": "run-train", "properties": {"clientId": "c", "principalId": "p"}}
+    mine = {"id": RUN.upper(), "name": "run-train", "properties": {"clientId": GUID, "principalId": "p"}}
     store = {
         "accountName": "nightlylake",
         "containerName": "raw",

@@ -16,7 +16,6 @@ def test_each_command_takes_what_it_needs() -> None:
     )
     given = parser().parse_args(["access", "check", "--dags", "d", "--all", "--json"])
     assert (given.manifest, given.dags, given.all, given.json) == ("access.yaml", "d", True, True)
-    assert parser().parse_args(["access", "export", "--format", "arm"]).format == "arm"
     assert parser().parse_args(["access", "plan", "d", "--json"]).json is True
 
 
