@@ -39,6 +39,7 @@ SECTIONS = (
     "role_definitions",
     "role_assignments",
     "deny_assignments",
+    "pim_policies",
 )
 
 

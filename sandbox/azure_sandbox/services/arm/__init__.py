@@ -11,21 +11,24 @@ from azure_sandbox.services.arm.deployment.routes import Deployments
 from azure_sandbox.services.arm.identity_routes import identity_operations
 from azure_sandbox.services.arm.role_routes import role_operations
 from azure_sandbox.services.arm.routes import operations
+from azure_sandbox.services.arm.schedule_routes import schedule_operations
+from azure_sandbox.services.arm.schedules import Schedules
 from azure_sandbox.services.arm.seed import seed_arm
 from azure_sandbox.services.arm.service import ResourceManager
 
 
 def service(cloud: Cloud) -> Service:
-    manager = ResourceManager(cloud)
+    manager, schedules = ResourceManager(cloud), Schedules(cloud)
     own = (
         operations(manager)
         + identity_operations(manager)
         + role_operations(manager)
         + assignment_operations(manager)
         + deny_operations(manager)
+        + schedule_operations(manager, schedules)
     )
     return Service(
         "arm",
         own + Deployments(manager, own).operations,
-        lambda document: seed_arm(cloud, manager, document),
+        lambda document: seed_arm(cloud, manager, schedules, document),
     )
