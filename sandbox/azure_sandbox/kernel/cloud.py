@@ -15,10 +15,12 @@ from azure_sandbox.kernel.agenda import Agenda
 from azure_sandbox.kernel.clock import Clock, CloudClock, SystemClock
 from azure_sandbox.kernel.clouds import PUBLIC_CLOUD, Azure
 from azure_sandbox.kernel.faults import Faults
+from azure_sandbox.kernel.foreign import ForeignNames
 from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.network import Network, Origin
 from azure_sandbox.kernel.rbac import Authorizer
+from azure_sandbox.kernel.resources import Resources
 from azure_sandbox.kernel.scenarios import Scenarios
 from azure_sandbox.kernel.store import Store
 from azure_sandbox.kernel.throttle import Throttle
@@ -70,6 +72,7 @@ class Cloud:
         self.store = Store(self.data / "state.sqlite3")
         self.ledger = Ledger(self.store, self.clock)
         self.scenarios = Scenarios()
+        self.foreign = ForeignNames()
         self.faults = Faults(self.ledger, self.scenarios)
         self.throttle = Throttle(self.clock, self.subscription_id)
         self.lags = Lags(self.clock)
@@ -79,6 +82,7 @@ class Cloud:
             self.data / "keys" / "entra.pem",
             aliases=(self.azure.v1_issuer(self.tenant_id),),
         )
+        self.resources = Resources()
         self._ports: dict[type, Any] = {}
 
     def provide(self, port: type[P], implementation: P) -> None:
