@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -28,16 +29,34 @@ from azure_sandbox.kernel.clock import Clock, SystemClock, http_date
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError, empty_on_head
 from azure_sandbox.kernel.fault_rules import Asked, Rule
+from azure_sandbox.kernel.inward import INWARD, Unreachable, http_scope
 from azure_sandbox.kernel.ledger import Actor, acting
 from azure_sandbox.kernel.operation import COMPONENT, PUBLIC, Call, Router, Surface, component_of
+from azure_sandbox.kernel.ports import Web
 from azure_sandbox.kernel.service import Service
-from azure_sandbox.services import arm, control, entra, graph, imds, keyvault, machinelearning, oidc, storage
+from azure_sandbox.services import (
+    arm,
+    aws,
+    control,
+    entra,
+    gcp,
+    graph,
+    imds,
+    keyvault,
+    machinelearning,
+    oidc,
+    okta,
+    storage,
+)
 
 log = logging.getLogger(__name__)
 
 #: What this sandbox runs; the order is the order of seeding (principals before their grants).
 SERVICES: tuple[Callable[[Cloud], Service], ...] = (
     oidc.service,
+    okta.service,
+    aws.service,
+    gcp.service,
     entra.service,
     imds.service,
     graph.service,
@@ -78,7 +97,10 @@ def create_services(cloud: Cloud, document: seed.Seed) -> list[Service]:
 
 
 def create_router(cloud: Cloud, services: list[Service]) -> Router:
-    return Router([operation for service in services for operation in service.operations], cloud.azure)
+    """Also offers the port ``Web``: what the router serves is what services can read of each other."""
+    router = Router([operation for service in services for operation in service.operations], cloud.azure)
+    cloud.provide(Web, Loopback(router, cloud))
+    return router
 
 
 def create_app(cloud: Cloud, services: list[Service], requests: RequestLog) -> ASGIApp:
@@ -159,14 +181,35 @@ async def handle(router: Router, surface: Surface, call: Call, host_params: dict
     if need is not None and not surface.permits(call.cloud, call.caller, need):
         raise surface.denied(call.caller, need)
     scenarios = call.cloud.scenarios.of(request.headers, call.caller.object_id)
-    # The control API, the one surface with a prefix, must stay able to take the faults away.
-    if call.cloud.faults.rules and not surface.prefix:
-        asked = Asked(method, host_of(request), call.path, call.caller.object_id, scenarios)
+    # The control API must stay able to take the faults away.
+    if call.cloud.faults.rules and surface.name != "control":
+        inward = INWARD in request.scope
+        asked = Asked(method, host_of(request), call.path, call.caller.object_id, scenarios, inward)
         call.fault = call.cloud.faults.strike(asked)
         if call.fault is not None and call.fault.phase == "before":
             return _instead(call.fault)
     acting.set(Actor(call.caller.object_id, call.request_id, scenarios))
     return await operation.handler(call)
+
+
+class Loopback:
+    """Implements the port ``Web``."""
+
+    def __init__(self, router: Router, cloud: Cloud) -> None:
+        self._router = router
+        self._cloud = cloud
+
+    async def get(self, url: str) -> bytes:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or self._cloud.faults.strike_connection(parts.netloc):
+            raise Unreachable(f"{url} has no address")
+        scope = {**http_scope("GET", parts, {"user-agent": "azure-sandbox"}), INWARD: True}
+        before = acting.get()
+        call, response = await respond(self._router, self._cloud, Request(scope))
+        acting.set(before)
+        if response.status_code != 200 or (call.fault is not None and call.fault.action.ends_connection):
+            raise Unreachable(f"{url} answered {response.status_code}")
+        return bytes(getattr(response, "body", b""))
 
 
 def _instead(fault: Rule) -> Response:

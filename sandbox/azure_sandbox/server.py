@@ -19,6 +19,7 @@ from azure_sandbox.kernel.clock import Clock
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.ports import Directory
 from azure_sandbox.kernel.seed import Seed
+from azure_sandbox.kernel.service import Service
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ async def running(
     """
     cloud = create_cloud(data.resolve(), document, clock)
     services = create_services(cloud, document)
-    names = certificate_names(cloud.azure, cloud.location)
+    foreign = [name for service in services for name in service.hosts()]
+    names = [*certificate_names(cloud.azure, cloud.location), *foreign]
     certificates = Certificates(cloud.data / "pki", names)
     requests = RequestLog(cloud.data / "requests.jsonl")
     app = create_app(cloud, services, requests)
@@ -62,7 +64,7 @@ async def running(
     try:
         for service in services:
             await service.start()
-        _describe(cloud)
+        _describe(cloud, services)
         yield Running(cloud, gateway, cloud.client_environment)
     finally:
         for service in reversed(services):
@@ -72,7 +74,7 @@ async def running(
         cloud.store.close()
 
 
-def _describe(cloud: Cloud) -> None:
+def _describe(cloud: Cloud, services: list[Service]) -> None:
     """Write ``env.sh`` and ``cloud.json``: what a person or a demo needs to know of this cloud."""
     write_shell(cloud.data / "env.sh", cloud.client_environment)
     description = {
@@ -85,6 +87,7 @@ def _describe(cloud: Cloud) -> None:
         "environment": cloud.client_environment,
         "principals": cloud.port(Directory).principals(),
         "service_account_tokens": str(cloud.data / "serviceaccounts"),
+        **{service.name: described for service in services if (described := service.describe())},
     }
     fresh = cloud.data / "cloud.json.new"
     fresh.write_text(json.dumps(description, indent=2) + "\n", encoding="utf8")

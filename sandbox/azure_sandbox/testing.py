@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from starlette.requests import Request
@@ -29,6 +29,7 @@ from azure_sandbox.kernel.clock import Clock, CloudClock
 from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import REASON_HEADER
 from azure_sandbox.kernel.fault_rules import Rule
+from azure_sandbox.kernel.inward import http_scope
 from azure_sandbox.kernel.leaks import find_leaks
 from azure_sandbox.kernel.ledger import Effect
 from azure_sandbox.kernel.operation import Router
@@ -205,7 +206,7 @@ class InProcess(_Tokens):
         if self.cloud.faults.rules and self.cloud.faults.strike_connection(parts.netloc):
             raise Unresolved(parts.netloc)
         run = _on_a_loop if parts.netloc.endswith(self.cloud.azure.storage) else _at_once
-        return copy_context().run(run, self._answer(_scope(method.upper(), parts, headers or {}), body))
+        return copy_context().run(run, self._answer(http_scope(method.upper(), parts, headers or {}), body))
 
     def timeline(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """As ``POST /_sandbox/timelines``.
@@ -280,24 +281,6 @@ def in_process(data: Path, seed: dict[str, Any], clock: Clock | None = None) -> 
         yield InProcess(cloud, create_router(cloud, services))
     finally:
         cloud.store.close()
-
-
-def _scope(method: str, parts: Any, headers: Mapping[str, str]) -> dict[str, Any]:
-    sent = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers.items()]
-    return {
-        "type": "http",
-        "http_version": "1.1",
-        "method": method,
-        "scheme": parts.scheme,
-        "path": unquote(parts.path) or "/",
-        "raw_path": parts.path.encode("ascii") or b"/",
-        "query_string": parts.query.encode("ascii"),
-        "root_path": "",
-        "headers": [(b"host", parts.netloc.encode("ascii")), *sent],
-        "server": (parts.netloc, 443),
-        "client": ("127.0.0.1", 0),
-        "state": {},
-    }
 
 
 async def _whole(response: Response) -> Answer:

@@ -13,6 +13,7 @@ import pytest
 from azure_sandbox.kernel.clock import Clock
 from azure_sandbox.testing import Sandbox, serving
 from sandbox.tests.identity_seed import IDENTITY_SEED
+from sandbox.tests.outside_seed import OUTSIDE_SEED
 
 
 @pytest.fixture
@@ -39,6 +40,13 @@ def as_client(identities: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     for name, value in identities.environment.items():
         monkeypatch.setenv(name, value)
     return identities
+
+
+@pytest.fixture(scope="session")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox with issuers outside of Azure, for tests that do not move the clock."""
+    with serving(tmp_path_factory.mktemp("outside"), OUTSIDE_SEED) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="module")

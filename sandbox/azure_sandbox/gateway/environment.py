@@ -27,9 +27,13 @@ def client_environment(certificates: Certificates, proxy_port: int, metadata_por
     return {
         **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), proxy),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
-        **dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), authority),
+        **dict.fromkeys(
+            ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CA_BUNDLE"), authority
+        ),
         "NODE_EXTRA_CA_CERTS": authority,
         "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"http://127.0.0.1:{metadata_port}",
+        "GCE_METADATA_HOST": f"127.0.0.1:{metadata_port}",
+        "GCE_METADATA_IP": f"127.0.0.1:{metadata_port}",
         "JAVA_TOOL_OPTIONS": " ".join(f"-D{key}={value}" for key, value in java.items()),
     }
 

@@ -20,7 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from azure_sandbox.gateway.hosts import METADATA_HOST
+from azure_sandbox.gateway.hosts import METADATA_HOSTS
 from azure_sandbox.gateway.reason import ReasonProtocol
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ class Gateway:
 
 
 class ConnectProtocol(asyncio.Protocol):
-    """Reads one request head: CONNECT to an allowed name, or plain HTTP to the metadata address."""
+    """Reads one request head: CONNECT to an allowed name, or plain HTTP to a metadata address."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class ConnectProtocol(asyncio.Protocol):
                 self._refuse("502 Bad Gateway", f"{host} has no address")
                 return
             self._upgrade = asyncio.get_running_loop().create_task(self._start_tls())
-        elif method != "CONNECT" and _hostname(target) == METADATA_HOST:
+        elif method != "CONNECT" and _hostname(target) in METADATA_HOSTS:
             self._serve_plain()
         else:
             self._refuse("403 Forbidden", f"{target} is not a host of Azure that this sandbox serves")

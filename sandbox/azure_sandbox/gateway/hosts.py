@@ -27,8 +27,8 @@ def certificate_names(azure: Azure, location: str) -> list[str]:
     ]
 
 
-#: Instance metadata is plain HTTP on this address; clients with a proxy set ask the proxy for it.
-METADATA_HOST = "169.254.169.254"
+#: Instance metadata is plain HTTP on these, Google's by name; clients with a proxy set ask the proxy.
+METADATA_HOSTS = frozenset(("169.254.169.254", "metadata.google.internal", "metadata"))
 
 
 def allowed(names: list[str]) -> re.Pattern[str]:

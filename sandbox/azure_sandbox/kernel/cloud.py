@@ -15,6 +15,7 @@ from azure_sandbox.kernel.agenda import Agenda
 from azure_sandbox.kernel.clock import Clock, CloudClock, SystemClock
 from azure_sandbox.kernel.clouds import PUBLIC_CLOUD, Azure
 from azure_sandbox.kernel.faults import Faults
+from azure_sandbox.kernel.foreign import ForeignNames
 from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.network import Network, Origin
@@ -70,6 +71,7 @@ class Cloud:
         self.store = Store(self.data / "state.sqlite3")
         self.ledger = Ledger(self.store, self.clock)
         self.scenarios = Scenarios()
+        self.foreign = ForeignNames()
         self.faults = Faults(self.ledger, self.scenarios)
         self.throttle = Throttle(self.clock, self.subscription_id)
         self.lags = Lags(self.clock)

@@ -47,6 +47,8 @@ class Asked:
     path: str
     object_id: str
     scenarios: frozenset[str] = frozenset()
+    #: the sandbox asks itself: only rules that name a host look at it
+    inward: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Match:
             and self.fits_host(asked.host)
             and self.path.search(asked.path) is not None
             and self.object_id in ("", asked.object_id)
+            and not (asked.inward and self.host == "*")
         )
 
     def fits_host(self, host: str) -> bool:
@@ -103,6 +106,11 @@ class Action:
     truncate: int = 0
     garble: int = 0
     aadsts: tuple[int, ...] = ()
+
+    @property
+    def ends_connection(self) -> bool:
+        """Whether the client is left without a whole answer, or without patience for one."""
+        return self.kind in ("reset", "stall_seconds", "truncate")
 
 
 @dataclass

@@ -59,6 +59,14 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class TrustedSubject:
+    """Certificates of one name and one authority are good; ``authority`` is its own, DER in base64."""
+
+    subject: str
+    authority: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class FederatedCredential:
     """Trust in another issuer's tokens; all three are compared exactly, case included.
 
@@ -102,6 +110,7 @@ class Identity:
     passwords: tuple[Password, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     federated: tuple[FederatedCredential, ...] = ()
+    trusted_subjects: tuple[TrustedSubject, ...] = ()
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Identity:
@@ -110,6 +119,9 @@ class Identity:
             "app_roles": tuple(document["app_roles"]),
             "passwords": tuple(Password(**entry) for entry in document["passwords"]),
             "certificates": tuple(Certificate(**entry) for entry in document["certificates"]),
+            "trusted_subjects": tuple(
+                TrustedSubject(**entry) for entry in document.get("trusted_subjects", ())
+            ),
             "federated": tuple(
                 FederatedCredential(**{**entry, "audiences": tuple(entry["audiences"])})
                 for entry in document["federated"]

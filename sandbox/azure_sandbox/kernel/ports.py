@@ -101,18 +101,34 @@ class Registry(Protocol):
         ...
 
 
-class AssertionIssuers(Protocol):
-    """OIDC issuers other than Entra whose tokens federated credentials accept.
+class Web(Protocol):
+    """What the sandbox's own hosts publish, for its services. Offered by the application."""
 
-    Offered by ``services/oidc``.
-    """
+    async def get(self, url: str) -> bytes:
+        """The content of a public https address of this sandbox.
 
-    def verify(self, token: str) -> dict[str, object]:
-        """The claims of a token of any known issuer; InvalidToken otherwise."""
+        :raises azure_sandbox.kernel.inward.Unreachable:
+        """
         ...
+
+
+class AssertionIssuers(Protocol):
+    """The issuers of Kubernetes clusters. Offered by ``services/oidc``."""
 
     def url(self, name: str) -> str:
         """The ``iss`` of the issuer that has this name in the seed, whether or not it exists."""
+        ...
+
+
+class AwsAccounts(Protocol):
+    """The AWS accounts outside, for the control API. Offered by ``services/aws``."""
+
+    def federates(self, account: str) -> bool:
+        """Whether an account (12 digits) issues tokens about its principals."""
+        ...
+
+    def set_federation(self, account: str, enabled: bool) -> None:
+        """:raises KeyError: where the seed has no such account"""
         ...
 
 

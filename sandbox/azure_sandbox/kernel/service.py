@@ -28,6 +28,8 @@ class Service:
         must leave alone what exists
     :param start: begins background work once the gateway listens
     :param stop: ends it; must return within seconds
+    :param hosts: names outside of Azure that the gateway opens for it, ``*`` as in a certificate
+    :param describe: what ``cloud.json`` says of it, for people and tests; asked once the gateway listens
     """
 
     name: str
@@ -35,3 +37,5 @@ class Service:
     seed: Callable[[Seed], None] = _no_seed
     start: Callable[[], Awaitable[None]] = _nothing
     stop: Callable[[], Awaitable[None]] = _nothing
+    hosts: Callable[[], tuple[str, ...]] = tuple
+    describe: Callable[[], dict[str, Any]] = dict

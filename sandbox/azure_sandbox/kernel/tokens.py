@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
+from joserfc.jwk import JWKRegistry, RSAKey
 from joserfc.jws import extract_compact
 
 Claims = dict[str, Any]
@@ -84,6 +84,30 @@ class Issuer:
         if claims.get("iss") not in (self.url, *self.aliases):
             raise InvalidToken("issuer")
         return dict(claims)
+
+
+def signed_claims(token: str, key: dict[str, Any], algorithms: tuple[str, ...] = ("RS256",)) -> Claims:
+    """The claims of a token that a published key signed; its times and names are the caller's to check.
+
+    :param key: a JWK
+    :raises InvalidToken: for a bad shape, key or signature, or another algorithm
+    """
+    try:
+        loaded = JWKRegistry.import_key(key)
+        return dict(jwt.decode(token, loaded, algorithms=list(algorithms)).claims)
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise InvalidToken(f"signature or shape: {type(error).__name__}") from None
+
+
+def header_of(token: str) -> dict[str, Any]:
+    """The header as it stands in the token.
+
+    :raises InvalidToken: as :func:`unverified_claims`
+    """
+    try:
+        return dict(extract_compact(token.encode()).headers())
+    except (JoseError, ValueError, UnicodeError) as error:
+        raise InvalidToken(f"shape: {type(error).__name__}") from None
 
 
 def unverified_claims(token: str) -> Claims:

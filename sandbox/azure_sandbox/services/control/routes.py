@@ -16,7 +16,7 @@ from azure_sandbox.kernel.errors import AzureError, bad_request, not_found
 from azure_sandbox.kernel.leaks import find_leaks
 from azure_sandbox.kernel.ledger import KINDS
 from azure_sandbox.kernel.operation import ANY_CALLER, Call, Operation
-from azure_sandbox.kernel.ports import Directory, Timelines
+from azure_sandbox.kernel.ports import AwsAccounts, Directory, Timelines
 from azure_sandbox.kernel.timekeeping import clock_state, set_clock
 from azure_sandbox.services.control import denies
 from azure_sandbox.services.control.admission import PREFIX, surface
@@ -45,6 +45,7 @@ def operations(token: str) -> list[Operation]:
         ("POST", "lags", _set_lags),
         ("DELETE", "lags", _clear_lags),
         ("POST", "revoke", _revoke),
+        ("POST", "aws/{account}", _set_account),
         ("GET", "denies", _list_denies),
         ("POST", "denies", _add_deny),
         ("DELETE", "denies", _clear_denies),
@@ -139,6 +140,19 @@ async def _set_clock(call: Call) -> Response:
     _checked(partial(set_clock, call.cloud.clock), document)
     call.cloud.agenda.catch_up()
     return JSONResponse(clock_state(call.cloud.clock))
+
+
+async def _set_account(call: Call) -> Response:
+    """Switch an AWS account's outbound identity federation."""
+    accounts, account = call.cloud.port(AwsAccounts), call.params["account"]
+    enabled = (await call.json()).get("outbound_federation")
+    if not isinstance(enabled, bool):
+        raise bad_request("InvalidRule", "outbound_federation must be true or false")
+    try:
+        accounts.set_federation(account, enabled)
+    except KeyError:
+        raise not_found("AccountNotFound", f"The seed has no AWS account {account!r}.") from None
+    return JSONResponse({"id": account, "outbound_federation": accounts.federates(account)})
 
 
 async def _read_throttle(call: Call) -> Response:

@@ -137,10 +137,75 @@ def assertion_expired(now: float, start: float, end: float) -> AzureError:
     )
 
 
-def bad_signature(reason: str) -> AzureError:
+def certificate_not_registered(cloud: Cloud, client_id: str, thumbprint: str) -> AzureError:
     return _invalid_client(
-        700027, f"Client assertion failed signature validation. [Reason - {reason}] {_ASSERTION_HELP}"
+        700027,
+        "The certificate with identifier used to sign the client assertion is not registered on "
+        f"application. [Reason - The key was not found., Thumbprint of key used by client: '{thumbprint}', "
+        f"{_key_help(cloud, client_id)}",
     )
+
+
+_MISMATCH = "The provided signature value did not match the expected signature value."
+_EXPIRED = "The key used is expired."
+
+
+def bad_signature(
+    cloud: Cloud, client_id: str, thumbprint: str, found: str, *, expired: bool = False
+) -> AzureError:
+    """:param found: when the key that should have signed begins and ends"""
+    return _invalid_client(
+        700027,
+        f"Client assertion contains an invalid signature. [Reason - {_EXPIRED if expired else _MISMATCH}, "
+        f"Thumbprint of key used by client: '{thumbprint}', "
+        f"Found key '{found}', {_key_help(cloud, client_id)}",
+    )
+
+
+def _key_help(cloud: Cloud, client_id: str) -> str:
+    return (
+        "Please visit the Azure Portal, Graph Explorer or directly use MS Graph to see configured keys for "
+        f"app Id '{client_id}'. Review the documentation at "
+        "https://docs.microsoft.com/en-us/graph/deployments to determine the corresponding service endpoint "
+        "and https://docs.microsoft.com/en-us/graph/api/application-get?view=graph-rest-1.0&tabs=http to "
+        f"build a query request URL, such as '{cloud.azure.graph_audience}/beta/applications/{client_id}']."
+    )
+
+
+def unverified_federation(issuer: str) -> AzureError:
+    """The issuer has a key of this id, and it did not sign."""
+    return _invalid_client(
+        50013,
+        f"Assertion failed signature validation. [Reason - {_MISMATCH}, Issuer of the assertion: "
+        f"'{issuer}'].",
+    )
+
+
+def unknown_federated_key(identifier: str, issuer: str) -> AzureError:
+    return _invalid_client(
+        7000272,
+        f"The certificate with identifier {identifier} used to sign the federated credential could not be "
+        f"found in the metadata of identity provider {issuer}. Please validate that your Identity Provider's "
+        "metadata exposes the key used to sign the incoming token.",
+    )
+
+
+def issuer_unreachable() -> AzureError:
+    return aadsts(50166, "Request to External OIDC endpoint failed.")
+
+
+def own_token() -> AzureError:
+    return _invalid_client(700222, "AAD-issued tokens may not be used for federated identity flows.")
+
+
+def unsupported_algorithm(algorithm: str, *, federated: bool) -> AzureError:
+    """Of both kinds of assertions there are public answers, with different statuses and lists."""
+    supported = "RS256, HS256" if federated else "RS256,RS384,RS512"
+    text = (
+        f"Invalid JWT token. '{algorithm}' is not a supported signature algorithm. Supported signing "
+        f"algorithms are: '{supported}'"
+    )
+    return aadsts(5002738, text) if federated else _invalid_client(5002738, text)
 
 
 def assertion_of_another() -> AzureError:

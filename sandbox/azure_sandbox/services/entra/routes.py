@@ -48,7 +48,7 @@ def _no_rbac(caller: Caller, need: Need) -> AzureError:
 
 async def _token(tokens: TokenService, call: Call, *, version: int) -> Response:
     form = {**_basic(call.headers.get("authorization", "")), **await _form(call.request)}
-    granted = tokens.grant(call.params["tenant"], form, version=version)
+    granted = await tokens.grant(call.params["tenant"], form, version=version)
     return JSONResponse(_answer(granted, version), headers=_NO_STORE)
 
 

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from dataclasses import replace
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from azure_sandbox.kernel.cloud import Cloud, stable_guid
-from azure_sandbox.kernel.identity import APPLICATION, FederatedCredential, Identity
+from azure_sandbox.kernel.identity import APPLICATION, FederatedCredential, Identity, TrustedSubject
 from azure_sandbox.kernel.ports import AssertionIssuers
 from azure_sandbox.kernel.seed import InvalidSeed, Seed
 from azure_sandbox.services.entra.directory import EntraDirectory
@@ -82,7 +86,22 @@ def _related(
         for credential in entry.get("federated_credentials") or ()
     )
     roles = tuple(map(str, entry.get("app_roles") or ()))
-    return replace(made, owners=tuple(owners), app_roles=roles, federated=federated)
+    subjects = tuple(_trusted(made, trusted) for trusted in entry.get("certificate_subjects") or ())
+    return replace(
+        made, owners=tuple(owners), app_roles=roles, federated=federated, trusted_subjects=subjects
+    )
+
+
+def _trusted(owner: Identity, entry: dict[str, Any]) -> TrustedSubject:
+    where = f"certificate_subjects of {owner.name!r}"
+    if not entry.get("subject") or not entry.get("authority"):
+        raise InvalidSeed(f"{where}: subject and authority (a PEM certificate) are needed")
+    try:
+        authority = x509.load_pem_x509_certificate(str(entry["authority"]).encode())
+    except ValueError:
+        raise InvalidSeed(f"{where}: authority is no PEM certificate") from None
+    der = base64.b64encode(authority.public_bytes(Encoding.DER)).decode()
+    return TrustedSubject(str(entry["subject"]), der)
 
 
 def _federated(
@@ -92,7 +111,7 @@ def _federated(
     missing = [field for field in ("name", "issuer", "subject") if not entry.get(field)]
     if missing:
         raise InvalidSeed(f"{where}: {missing[0]} is missing")
-    subject = str(entry["subject"])
+    subject = _whole(cloud, str(entry["subject"]), where)
     if subject.startswith("identity:"):
         object_id = directory.object_id_by_name(subject.partition(":")[2])
         if object_id is None:
@@ -103,13 +122,22 @@ def _federated(
         str(entry["name"]),
         _issuer(cloud, document, str(entry["issuer"]), where),
         subject,
-        (str(entry.get("audience") or cloud.azure.exchange),),
+        (_whole(cloud, str(entry.get("audience") or cloud.azure.exchange), where),),
     )
+
+
+def _whole(cloud: Cloud, text: str, where: str) -> str:
+    """A text of a federated credential, or what its short name outside of Azure stands for."""
+    try:
+        return cloud.foreign.resolve(text)
+    except KeyError:
+        raise InvalidSeed(f"{where}: {text!r} names nothing in {text.partition(':')[0]}") from None
 
 
 def _issuer(cloud: Cloud, document: Seed, issuer: str, where: str) -> str:
     if issuer == "entra":
         return cloud.entra.url
+    issuer = _whole(cloud, issuer, where)
     if issuer.startswith("https://"):
         return issuer
     if issuer not in {entry.get("name") for entry in document.get("oidc_issuers") or ()}:

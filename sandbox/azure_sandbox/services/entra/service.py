@@ -41,7 +41,7 @@ class TokenService:
         if tenant.lower() not in (self._cloud.tenant_id.lower(), *SHARED_TENANTS):
             raise errors.tenant_not_found(tenant)
 
-    def grant(self, tenant: str, form: Mapping[str, str], *, version: int) -> Granted:
+    async def grant(self, tenant: str, form: Mapping[str, str], *, version: int) -> Granted:
         """Answer a token request.
 
         :param form: the body's fields, client id and secret of a Basic header included
@@ -61,7 +61,7 @@ class TokenService:
         client_id = _required(form, "client_id")
         named = _required(form, "scope" if version == 2 else "resource")
         identity = self._identity(client_id)
-        proof = self._prove(identity, form)
+        proof = await self._prove(identity, form)
         check = resources.of_scope if version == 2 else resources.checked
         return self._issue(identity, check(self._cloud.azure, named, self._cloud.tenant_id), proof)
 
@@ -73,10 +73,10 @@ class TokenService:
             raise errors.disabled_application(identity.client_id, identity.name)
         return identity
 
-    def _prove(self, identity: Identity, form: Mapping[str, str]) -> str:
+    async def _prove(self, identity: Identity, form: Mapping[str, str]) -> str:
         """``appidacr`` of whatever credential the form holds, once it is found to be good."""
         if form.get("client_assertion") and form.get("client_assertion_type") == JWT_BEARER:
-            assertions.check(self._cloud, identity, form["client_assertion"])
+            await assertions.check(self._cloud, identity, form["client_assertion"])
             return "2"
         if form.get("client_secret"):
             self._check_secret(identity, form["client_secret"])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from azure_sandbox.kernel.cloud import Cloud, stable_guid
 from azure_sandbox.kernel.seed import InvalidSeed, Seed
-from azure_sandbox.kernel.tokens import InvalidToken, Issuer, unverified_claims
+from azure_sandbox.kernel.tokens import Issuer
 from azure_sandbox.services.oidc.records import ServiceAccount
 
 #: Seconds a projected token lives, ``expirationSeconds`` by default.
@@ -44,12 +44,6 @@ class ClusterIssuers:
 
     def by_url(self, url: str) -> Issuer | None:
         return self._issuers.get(url)
-
-    def verify(self, token: str) -> dict[str, object]:
-        issuer = self.by_url(str(unverified_claims(token).get("iss")))
-        if issuer is None:
-            raise InvalidToken("issuer")
-        return issuer.verify(token, self._cloud.clock.time())
 
 
 class TokenProjector:
