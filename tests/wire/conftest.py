@@ -57,18 +57,18 @@ class Sandbox:
         return found
 
 
-def start(data: Path, seed: Path) -> tuple[subprocess.Popen[bytes], Sandbox]:
+def start(data: Path, seed: Path, cloud: str = "public") -> tuple[subprocess.Popen[bytes], Sandbox]:
     """Start ``azure-sandbox serve`` and wait until it answers."""
     (data / "cloud.json").unlink(missing_ok=True)
     data.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "azure_sandbox", "serve", "--data", str(data), "--seed", str(seed)]
+    command = [sys.executable, "-m", "azure_sandbox", "serve", "--cloud", cloud, "--data", str(data)]
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT / 'sandbox'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
     }
     with (data / "sandbox.log").open("ab") as log:
         process = subprocess.Popen(
-            [*command, "--proxy-port", "0", "--metadata-port", "0"],
+            [*command, "--seed", str(seed), "--proxy-port", "0", "--metadata-port", "0"],
             stdout=log,
             stderr=log,
             env=environment,
