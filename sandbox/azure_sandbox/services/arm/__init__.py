@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""management.azure.com: subscriptions, groups, Microsoft.Authorization and managed identities."""
+"""management.azure.com: subscriptions, groups, Microsoft.Authorization, managed identities, deployments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.service import Service
 from azure_sandbox.services.arm.assignment_routes import assignment_operations
 from azure_sandbox.services.arm.deny_routes import deny_operations
+from azure_sandbox.services.arm.deployment.routes import Deployments
 from azure_sandbox.services.arm.identity_routes import identity_operations
 from azure_sandbox.services.arm.role_routes import role_operations
 from azure_sandbox.services.arm.routes import operations
@@ -16,12 +17,15 @@ from azure_sandbox.services.arm.service import ResourceManager
 
 def service(cloud: Cloud) -> Service:
     manager = ResourceManager(cloud)
-    return Service(
-        "arm",
+    own = (
         operations(manager)
         + identity_operations(manager)
         + role_operations(manager)
         + assignment_operations(manager)
-        + deny_operations(manager),
+        + deny_operations(manager)
+    )
+    return Service(
+        "arm",
+        own + Deployments(manager, own).operations,
         lambda document: seed_arm(cloud, manager, document),
     )
