@@ -38,6 +38,7 @@ SECTIONS = (
     "groups",
     "storage_accounts",
     "key_vaults",
+    "container_registries",
     "workspaces",
     "role_definitions",
     "role_assignments",
@@ -133,6 +134,7 @@ _KINDS = {
     "vault": ("key_vaults", "Microsoft.KeyVault/vaults", ""),
     "secret": ("key_vaults", "Microsoft.KeyVault/vaults", "/secrets/"),
     "workspace": ("workspaces", "Microsoft.MachineLearningServices/workspaces", ""),
+    "registry": ("container_registries", "Microsoft.ContainerRegistry/registries", ""),
     "identity": ("managed_identities", "Microsoft.ManagedIdentity/userAssignedIdentities", ""),
 }
 
