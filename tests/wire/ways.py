@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import base64
-import json
+import os
 import ssl
+import subprocess
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -26,9 +28,11 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_azureml.clouds import Cloud
-from tests.wire.conftest import Sandbox
+from tests.wire.conftest import ROOT, Sandbox
 
 SEED = Path(__file__).parent / "every_way.yaml"
+#: What the Azure CLI calls the clouds that it is not in from the start.
+CLI_NAMES = {"usgovernment": "AzureUSGovernment", "china": "AzureChinaCloud"}
 PASSWORD = "pfx-pässword"
 
 
@@ -50,7 +54,11 @@ def write_seed(path: Path, cloud: Cloud) -> Path:
 
 def ways(sandbox: Sandbox, cloud: Cloud, folder: Path) -> dict[str, Way]:
     """All ways by name; puts certificates on an application and into the vault first."""
-    made = Certificates(sandbox, cloud, folder)
+    with closing(Certificates(sandbox, cloud, folder)) as made:
+        return _ways(sandbox, cloud, folder, made)
+
+
+def _ways(sandbox: Sandbox, cloud: Cloud, folder: Path, made: Certificates) -> dict[str, Way]:
     described, tenant = sandbox.description, sandbox.description["tenant_id"]
     vaulted = {
         "credential_vault_url": f"https://whovault.{cloud.vault_suffix}",
@@ -79,7 +87,9 @@ def ways(sandbox: Sandbox, cloud: Cloud, folder: Path) -> dict[str, Way]:
     okta_key = Path(described["okta"]["clients"]["example/train"]["key_file"])
     made.into_vault("okta-key", okta_key.read_text())
     own = {name: getattr(cloud, name) for name in Cloud.__dataclass_fields__} | {"name": "own"}
-    secret = made.secret("secret")
+    secret, who = made.secret("secret"), sandbox.principal("secret")["client_id"]
+    strays = {"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": who, "AZURE_CLIENT_SECRET": secret}
+    anybody = {"auth": "default", "cloud": cloud.name}
     return {
         "workload_identity": Way("pod", app("pod", "workload_identity", assertion_file=token)),
         "workload_identity, file named by the pod": Way(
@@ -128,7 +138,36 @@ def ways(sandbox: Sandbox, cloud: Cloud, folder: Path) -> dict[str, Way]:
         "client_secret, cloud written out": Way(
             "secret", app("secret", "client_secret") | {"cloud": own}, secret
         ),
+        "azure_cli": Way(
+            "pod",
+            {"auth": "azure_cli", "cloud": cloud.name, "tenant_id": tenant},
+            environment=signed_in_cli(sandbox, cloud, folder, made.token_file("train")),
+        ),
+        "default, a secret in the environment": Way("secret", anybody, environment=strays),
+        "default, the machine's identity": Way(
+            "worker", anybody, environment={"AZURE_CLIENT_ID": worker["client_id"]}
+        ),
     }
+
+
+def signed_in_cli(sandbox: Sandbox, cloud: Cloud, folder: Path, token_file: Path) -> dict[str, str]:
+    """The unmodified Azure CLI, logged in to this cloud as application ``pod``; the environment that says so."""
+    az = Path(os.environ.get("AZURE_CLI", str(ROOT / ".venv-az" / "bin" / "az")))
+    found = {
+        "AZURE_CONFIG_DIR": str(folder / "az"),
+        "AZURE_CORE_COLLECT_TELEMETRY": "false",
+        "PATH": os.pathsep.join([str(az.parent), os.environ["PATH"]]),
+    }
+    client, tenant = sandbox.principal("pod")["client_id"], sandbox.description["tenant_id"]
+    who = ["--username", client, "--tenant", tenant, "--federated-token", token_file.read_text().strip()]
+    calls = [["login", "--service-principal", "--allow-no-subscriptions", *who]]
+    if cloud.name != "public":
+        calls.insert(0, ["cloud", "set", "--name", CLI_NAMES[cloud.name]])
+    for call in calls:
+        command, environment = [str(az), *call], {**sandbox.environment, **found}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"az {call[0]}: {done.stderr[-3000:]}"
+    return found
 
 
 class Certificates:
@@ -148,6 +187,9 @@ class Certificates:
         self._on_application(base64.b64encode(signed.public_bytes(Encoding.DER)).decode())
         whole = pkcs12.serialize_key_and_certificates(b"c", key, signed, None, NoEncryption())
         self.into_vault("certificate", base64.b64encode(whole).decode(), "application/x-pkcs12")
+
+    def close(self) -> None:
+        self._http.close()
 
     def token_file(self, account: str) -> Path:
         """The projected token of a service account."""
@@ -192,9 +234,3 @@ def _signed() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(minutes=5))
     return key, builder.not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
-
-
-def as_json(found: dict[str, Way]) -> str:
-    """For the client's process."""
-    return json.dumps({name: vars(way) for name, way in found.items()})
-

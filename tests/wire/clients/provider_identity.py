@@ -33,10 +33,11 @@ def settings(name: str, way: dict[str, Any]) -> Settings:
 @contextmanager
 def surrounded(way: dict[str, Any]) -> Iterator[None]:
     """By the environment that a way needs, and for no longer."""
+    before = dict(os.environ)
     os.environ.update(way["environment"])
     yield
-    for name in way["environment"]:
-        del os.environ[name]
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def claims(token: str) -> dict[str, Any]:
