@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azureml.compat import BaseOperator, TaskDeferred
 
@@ -31,6 +31,8 @@ class AzureMLBaseOperator(BaseOperator):
     :param stream_logs: whether the job's log appears in the task's log.
     :param access: `explain` appends cause and mend to errors about access; `off` does not.
     """
+
+    access_modes: ClassVar[tuple[str, ...]] = ("off", "explain")
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class AzureMLBaseOperator(BaseOperator):
         from airflow_provider_azureml.operators.failure import check_access_mode, translated
 
         with translated(self.access, self.explained, self.azureml_conn_id):
-            check_access_mode(self.access)
+            check_access_mode(self.access, self.access_modes)
             try:
                 return self.unless_killed(work())
             except TaskDeferred:
