@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -206,3 +207,33 @@ def test_a_role_that_azure_refuses_leaves_no_lease_behind(azure: Town) -> None:
     with pytest.raises(Exception, match="RoleDefinitionDoesNotExist"):
         run.drive(leasing.take(azure.desk, grant, *FIRST, HOUR))
     assert run.drive(leasing.give_back(azure.desk, grant, *FIRST)) == leasing.NOT_HELD
+
+
+def test_what_pim_granted_ends_without_anybody_and_a_killed_run_leaves_nothing_that_lasts(
+    azure: Town,
+) -> None:
+    desk = replace(azure.desk, is_scheduled=True, justification="why")
+    works: dict[str, Callable[[], Flow[Any]]] = {
+        "take": lambda: leasing.take(desk, azure.grant(), *FIRST, HOUR),
+        "give back": lambda: leasing.give_back(desk, azure.grant(), *FIRST),
+    }
+    for name, work in works.items():
+        points = 0
+        while True:
+            settle(azure)
+            if name == "give back":
+                assert Run(azure).drive(works["take"]()).how == LEASED
+                azure.clock.advance(600)
+            run = Run(azure, (points // 2, (BEFORE, AFTER)[points % 2]))
+            try:
+                run.drive(work())
+            except Killed:
+                points += 1
+            else:
+                break
+            azure.clock.advance(2 * HOUR)
+            assert azure.held(azure.grant()) == [], (name, points)
+        assert points >= 6
+        TALLY.say(
+            f"grants by PIM, {name}: killed at {points} points: 0 left after their time, without a reaper"
+        )
