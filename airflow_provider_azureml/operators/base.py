@@ -83,9 +83,12 @@ class AzureMLBaseOperator(BaseOperator):
                 raise
 
     def explained(self, text: str) -> str:
-        """An error's text, with its cause and its mend where access was refused."""
+        """An error's text, with its cause and its mend where access was refused; the audit log keeps both."""
         finding = self.diagnose(text)
-        return finding.beside(text) if finding else text
+        if finding is None:
+            return text
+        self.hook.record_finding(finding, self.owned_job[0] if self.owned_job else "")
+        return finding.beside(text)
 
     def diagnose(self, text: str) -> Finding | None:
         """Cause and mend of a refusal; None where the text is not known as one."""
