@@ -141,12 +141,16 @@ def _schedule(desk: Desk, grant: Grant, seconds: float, is_first: bool) -> Flow[
 
 
 def _find(desk: Desk, grant: Grant) -> Flow[Made | None]:
-    """The assignment of a grant, of this generation or of an earlier one."""
-    for each in grant.generations:
+    """The assignment of a grant, of this generation or of an earlier one; the last two are asked for by name."""
+    for each in grant.generations[:2]:
         made = yield from assignment.get(desk.cloud, each)
         if made:
             return made
-    return None
+    if grant.generation < 2:
+        return None
+    earlier = {each.name for each in grant.generations[2:]}
+    below = yield from assignment.list_below(desk.cloud, grant.scope)
+    return next((made for made in below if made.name in earlier), None)
 
 
 def _withdraw(desk: Desk, grant: Grant, holder: str, token: str) -> Flow[None]:
