@@ -10,7 +10,7 @@ AZ = .venv-az
 PYTEST = AIRFLOW_2_PYTHON=$(CURDIR)/$(OLD)/bin/python AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python AZURE_CLI=$(CURDIR)/$(AZ)/bin/az $(BIN)/python -m pytest
 PROCESSES = tests/airflow tests/compose tests/demo
 
-.PHONY: demo up evidence test test-processes test-others test-reliability soak lint bench clean prerequisites services
+.PHONY: demo up evidence test test-page test-processes test-others test-reliability soak lint bench clean prerequisites services
 
 demo: prerequisites $(VENV)/installed ## one nightly run on a local Azure; PLANT=5.0 registers a champion first
 	$(BIN)/python -m demo run $(if $(PLANT),--plant-champion $(PLANT))
@@ -35,6 +35,9 @@ test-reliability:
 test-others:
 	$(PYTEST) $(foreach folder,$(PROCESSES) tests/reliability,--ignore $(folder)) | sed --unbuffered 's/^/[others] /'
 
+test-page: services $(VENV)/installed ## the page, in a real browser; SCREENSHOTS=docs renews the pictures of docs/how-to/page.md
+	$(PYTEST) tests/airflow/test_page.py
+
 soak: prerequisites services $(VENV)/installed $(OLD)/installed ## the full sweeps; hours
 	RELIABILITY_SOAK=1 $(PYTEST) tests/reliability tests/airflow
 
@@ -56,7 +59,7 @@ $(VENV)/installed: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group compose --group demo --group dev --editable . --editable ./sandbox
 	touch $@
 
-services: ## PostgreSQL and Redis, for the test of the team deployment
+services: ## PostgreSQL, Redis and Chromium, for the tests
 	@deploy/services.sh
 
 $(OLD)/installed: $(VENV)/installed pyproject.toml constraints-2.11.txt ## the oldest Airflow that we support
