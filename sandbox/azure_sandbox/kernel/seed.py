@@ -43,6 +43,7 @@ SECTIONS = (
     "role_definitions",
     "role_assignments",
     "deny_assignments",
+    "pim_policies",
 )
 
 
