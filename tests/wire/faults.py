@@ -183,6 +183,26 @@ def deep(clinic: Clinic) -> Outcome:
     return clinic.run(clinic.job(command="ls ${{inputs.d}}", inputs=given))
 
 
+def conditional(clinic: Clinic) -> None:
+    """The role is there, under a condition that admits another folder."""
+    clinic.revoke("run-train", "/containers/features")
+    blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+    condition = (
+        f"((!(ActionMatches{{'{blobs}/read'}})) OR (@Resource[{blobs}:path] StringStartsWith 'other/' "
+        f"OR @Request[{blobs}:prefix] StringStartsWith 'other/'))"
+    )
+    told = clinic.revoked[-1]["properties"]
+    body = {
+        "roleDefinitionId": told["roleDefinitionId"],
+        "principalId": told["principalId"],
+        "principalType": "ServicePrincipal",
+        "condition": condition,
+        "conditionVersion": "2.0",
+    }
+    path = f"{told['scope']}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    clinic.arm("PUT", path, {"properties": body})
+
+
 def detached(clinic: Clinic) -> None:
     workspace = clinic.sandbox.workspace()
     identity = clinic.arm("GET", workspace, version=AML)["identity"]
