@@ -156,7 +156,7 @@ def access_set(given: Namespace) -> None:
 
 def rest(given: Namespace) -> None:
     body = json.loads(given.body) if given.body else None
-    call(given.method.upper(), given.url, ARM, body)
+    call(given.method.upper(), given.url, GRAPH if given.url.startswith(GRAPH) else ARM, body)
 
 
 Command = tuple[Callable[[Namespace], None], tuple[str, ...]]
