@@ -62,11 +62,13 @@ __all__ = [
     "database_address",
     "leave_in_task_store",
     "mask_secret",
+    "parse_dags",
     "task_seen",
     "task_states",
     "task_states_from_database",
     "task_store_value",
     "use_database",
+    "variable",
     "xcom_value",
 ]
 
@@ -124,6 +126,11 @@ def configured(section: str, key: str) -> str:
     from airflow.configuration import conf
 
     return str(conf.get(section, key, fallback="") or "").strip()
+
+
+def shows_external_views(plugin: type) -> bool:
+    """Whether a plugin may add pages to the UI that can ask for Airflow's login: 3.1 and later."""
+    return hasattr(plugin, "external_views")
 
 
 def running_task() -> Any:
@@ -245,6 +252,31 @@ def use_database() -> None:
     Airflow 3's own `airflow connections` says it in the same way; 2.11 always looks there.
     """
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+
+
+def parse_dags(folder: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """DAGs of a folder by id, parsed in this process as Airflow parses them; import errors by file."""
+    try:  # Airflow 3.2 and later
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(folder)
+    except ImportError:
+        from airflow.models.dagbag import DagBag
+
+        bag = DagBag(folder, include_examples=False)
+    return dict(bag.dags), {str(file): str(text) for file, text in bag.import_errors.items()}
+
+
+def variable(name: str) -> str | None:
+    """A variable, for a command line; None when Airflow has none of this name, or does not answer."""
+    from airflow.models.variable import Variable
+
+    try:
+        return str(Variable.get(name))
+    except KeyError:
+        return None
+    except _lookup_errors():
+        return None
 
 
 def database_address() -> str:

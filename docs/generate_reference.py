@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_azureml import connection, form
+from airflow_provider_azureml.access.schema import manifest_schema, resolved
 from airflow_provider_azureml.cli.command import Command
 from airflow_provider_azureml.cli.commands import COMMANDS
 from airflow_provider_azureml.provider_info import get_provider_info
@@ -38,6 +40,7 @@ def pages() -> dict[str, str]:
         "command-line.md": _command_line(),
         "configuration.md": _configuration(),
         "connection.md": _connection(),
+        "manifest.md": _manifest(),
         "operators.md": _operators(),
     }
 
@@ -105,6 +108,53 @@ def _list(names: Iterable[str]) -> str:
 
 def _choice(way: Way) -> str:
     return "; ".join(" + ".join(f"`{name}`" for name in group) for group in way.one_of)
+
+
+def _manifest() -> str:
+    head = (
+        f"# The access manifest\n\n{NOTE}A YAML file, `access.yaml`. How to work with it: "
+        "[docs/how-to/access.md](../how-to/access.md). Its schema, for editors:\n`airflow-azureml access schema`. "
+        "An unknown field is an error that names file, line, field and mend.\n\n"
+    )
+    schema = manifest_schema()
+    sections = [("The file", schema), *((f"`{name}`", part) for name, part in schema["$defs"].items())]
+    tables = [_fields(title, part) for title, part in sections]
+    return head + "\n".join(table for table in tables if table)
+
+
+def _fields(title: str, part: Mapping[str, Any]) -> str:
+    """The table of one kind of mapping, or of the entries of one kind of list; empty for anything else."""
+    part = part.get("items", part) if part.get("type") == "array" else part
+    rows = [
+        f"| `{name}` | {_kind(field)} | {'yes' if name in part.get('required', ()) else ''} "
+        f"| {resolved(field)['description']} |"
+        for name, field in part.get("properties", {}).items()
+    ]
+    head = f"## {title}\n| field | form | required | meaning |\n|---|---|---|---|\n"
+    return head + "\n".join(rows) + "\n" if rows else ""
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    """What stands in a field, with the name of the section that says more."""
+    part = resolved(field)
+    if "const" in part:
+        return f"`{part['const']}`"
+    if "enum" in part:
+        return ", ".join(f"`{word}`" for word in part["enum"])
+    name = str(field.get("$ref", "")).removeprefix("#/$defs/")
+    if part.get("type") == "array":
+        inner = _kind(part["items"]) if "properties" not in part["items"] else f"`{name}`"
+        return f"list of {inner}"
+    other = part.get("additionalProperties")
+    if isinstance(other, Mapping):
+        return f"name: {_kind(other)}"
+    return (
+        f"`{name}`"
+        if name and part.get("type") != "string"
+        else "text"
+        if part["type"] == "string"
+        else part["type"]
+    )
 
 
 def _operators() -> str:

@@ -9,7 +9,7 @@ declares their access by hand. What was looked at and not understood is a `Wante
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from airflow_provider_azureml.access.evaluate import Need
@@ -32,6 +32,19 @@ _WATCH = ("experiments/runs/read", "experiments/runs/write", "metadata/artifacts
 _CODE = ("codes/versions/read", "codes/versions/write")
 _ENVIRONMENT = ("environments/versions/read", "environments/versions/write")
 _REGISTER = ("read", "jobs/read", "experiments/runs/read", "models/versions/read", "models/versions/write")
+_OPERATORS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "AzureMLRegisterModelOperator": (_REGISTER, "registers a model", REGISTRAR),
+    "AzureMLReaperOperator": (
+        ("jobs/read", "jobs/cancel/action", "experiments/runs/read", "experiments/runs/write"),
+        "cancels jobs that no task answers for",
+        SUBMITTER,
+    ),
+    "AzureMLJobSensor": (("jobs/read", "experiments/runs/read"), "watches a job", SUBMITTER),
+    "AzureMLChildJobSensor": (("jobs/read", "experiments/runs/read"), "watches a job", SUBMITTER),
+    "AzureMLComputeSensor": (("computes/read",), "watches a compute", SUBMITTER),
+    "AzureMLDataSensor": (("data/versions/read",), "watches a data asset", SUBMITTER),
+    "AzureMLModelSensor": (("models/versions/read",), "watches a model", REGISTRAR),
+}
 _READS = (("read", ""), ("read", "Blob.List"))
 _WRITES = (*_READS, *((action, "") for action in ("write", "add/action", "delete", "move/action")))
 """Actions with their suboperation, which conditions tell apart."""
@@ -49,6 +62,7 @@ class Wanted:
     :param principal: object id of who it is, empty where the facts do not tell.
     :param secret: the kind of credentials that a datastore stores: no identity counts there.
     :param doubt: why this cannot be judged.
+    :param uri: the data that it is about, as the definition has it.
     """
 
     who: Literal["submitter", "run"]
@@ -58,6 +72,7 @@ class Wanted:
     principal: str = ""
     secret: str = ""
     doubt: str = ""
+    uri: str = ""
 
 
 class CompiledJob(Protocol):
@@ -90,9 +105,10 @@ def needs_of_job(compiled: CompiledJob, facts: WorkspaceFacts) -> list[Wanted]:
     return list({_key(each): each for each in found}.values())
 
 
-def needs_of_registration(facts: WorkspaceFacts) -> list[Wanted]:
-    """What registering a model of a job's output asks of the connection's identity."""
-    return _workspace(_REGISTER, "registers a model", REGISTRAR, facts)
+def needs_of_operator(name: str, facts: WorkspaceFacts) -> list[Wanted]:
+    """What our operators and sensors without a job of their own ask, by the name of their class; none for others."""
+    actions, why, role = _OPERATORS.get(name, ((), "", ""))
+    return _workspace(actions, why, role, facts)
 
 
 def needs_of_rotation(vault_scope: str, name: str) -> list[Wanted]:
@@ -116,7 +132,9 @@ def needs_of_data(
     """
     role, actions = (CONTRIBUTOR, _WRITES) if access == "write" else (READER, _READS)
     return [
-        Wanted(who, _blob_need(place, action, kind), why, role, principal, place.secret, place.doubt)
+        Wanted(
+            who, _blob_need(place, action, kind), why, role, principal, place.secret, place.doubt, place.uri
+        )
         for action, kind in actions
         if place.is_folder or not kind
     ]
@@ -183,9 +201,7 @@ def _data(access: str, why: str, place: Place, runner: Runner) -> list[Wanted]:
     found = needs_of_data("run", access, place, why, principal)
     if place.secret or place.doubt or not runner.doubt:
         return found
-    return [
-        Wanted(each.who, each.need, each.why, each.role, each.principal, doubt=runner.doubt) for each in found
-    ]
+    return [replace(each, doubt=runner.doubt) for each in found]
 
 
 def _secrets(body: Mapping[str, Any], runner: Runner, facts: WorkspaceFacts) -> Iterator[Wanted]:

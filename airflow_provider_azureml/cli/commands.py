@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from airflow_provider_azureml.cli import access_reap, audit, reap
+from airflow_provider_azureml.cli import access, access_reap, audit, reap
 from airflow_provider_azureml.cli.command import Command
 
 GROUPS: dict[str, str] = {
-    "access": "Who needs which role for what, and who has it",
+    "access": "Which identity may do what: in a manifest, in Azure, and for the time of a run",
     "audit": "Who did what in Azure, as this provider wrote it down",
 }
 """Help of the first words that have further words below them."""
-COMMANDS: tuple[Command, ...] = (access_reap.COMMAND, *audit.COMMANDS, reap.COMMAND)
+COMMANDS: tuple[Command, ...] = (*access.COMMANDS, access_reap.COMMAND, *audit.COMMANDS, reap.COMMAND)

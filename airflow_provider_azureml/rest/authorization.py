@@ -131,7 +131,7 @@ def definitions_of(cloud: Cloud, assignments: list[Assignment]) -> Flow[dict[str
 def denies_at(cloud: Cloud, scope: str) -> Flow[list[Deny]]:
     """Deny assignments at a scope and above it, whoever they are about. Raises DeniedError."""
     found = yield from pages(_get(cloud, f"{scope}/{PROVIDER}/denyAssignments", "atScope()"))
-    return [_deny(item) for item in found]
+    return [deny(item) for item in found]
 
 
 def permissions(cloud: Cloud, scope: str) -> Flow[tuple[Permission, ...]]:
@@ -178,7 +178,8 @@ def _definition(item: Mapping[str, Any]) -> RoleDefinition:
     )
 
 
-def _deny(item: Mapping[str, Any]) -> Deny:
+def deny(item: Mapping[str, Any]) -> Deny:
+    """One as ARM shows it."""
     told = item["properties"]
     return Deny(
         deny_id=str(item["id"]),

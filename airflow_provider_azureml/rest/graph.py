@@ -104,6 +104,13 @@ def service_principal_by_object(cloud: Cloud, object_id: str) -> Flow[ServicePri
     return (yield from _principal(cloud, f"servicePrincipals/{quote(object_id, safe='')}"))
 
 
+def service_principals_named(cloud: Cloud, name: str) -> Flow[list[ServicePrincipal]]:
+    """All of a display name, which need not be one. Raises DeniedError."""
+    text = quote(name.replace("'", "''"), safe="")
+    url = f"{cloud.graph}/v1.0/servicePrincipals?$filter=displayName%20eq%20'{text}'&{_SELECTED}"
+    return [_record(body) for body in (yield from _listed(Request("GET", url, scope=cloud.graph_scope)))]
+
+
 def federated_credentials(cloud: Cloud, app_id: str) -> Flow[list[FederatedCredential]]:
     """Whom an application trusts. Raises NotFoundError or DeniedError."""
     found = yield from _listed(_request(cloud, "GET", app_id, "/federatedIdentityCredentials"))
@@ -131,11 +138,14 @@ def federated_credential(item: Mapping[str, Any]) -> FederatedCredential:
 
 
 def _principal(cloud: Cloud, path: str) -> Flow[ServicePrincipal | None]:
-    wanted = "$select=id,appId,displayName,accountEnabled,servicePrincipalType,alternativeNames"
-    answer = yield Request("GET", f"{cloud.graph}/v1.0/{path}?{wanted}", scope=cloud.graph_scope)
-    if answer.status == 404:
-        return None
-    body = expect(answer, 200).json()
+    answer = yield Request("GET", f"{cloud.graph}/v1.0/{path}?{_SELECTED}", scope=cloud.graph_scope)
+    return None if answer.status == 404 else _record(expect(answer, 200).json())
+
+
+_SELECTED = "$select=id,appId,displayName,accountEnabled,servicePrincipalType,alternativeNames"
+
+
+def _record(body: Mapping[str, Any]) -> ServicePrincipal:
     others = (str(name) for name in body.get("alternativeNames") or ())
     return ServicePrincipal(
         object_id=str(body["id"]),

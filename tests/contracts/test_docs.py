@@ -16,7 +16,9 @@ MARKDOWN = sorted(
 )
 
 
-@pytest.mark.parametrize("name", ["command-line.md", "configuration.md", "connection.md", "operators.md"])
+@pytest.mark.parametrize(
+    "name", ["command-line.md", "configuration.md", "connection.md", "manifest.md", "operators.md"]
+)
 def test_the_reference_is_what_the_code_says_now(name):
     assert sorted(path.name for path in HERE.iterdir()) == sorted(pages())
     assert (HERE / name).read_text(encoding="utf8") == pages()[name], "run: python docs/generate_reference.py"

@@ -13,7 +13,7 @@ from airflow_provider_azureml.access.needs import (
     SECRETS,
     Wanted,
     needs_of_job,
-    needs_of_registration,
+    needs_of_operator,
     needs_of_rotation,
 )
 from airflow_provider_azureml.access.roles import ROLES, allows
@@ -68,7 +68,7 @@ def test_an_environment_and_a_compute_ask_for_more_of_the_submitter() -> None:
 def test_every_role_that_is_proposed_allows_what_it_is_proposed_for() -> None:
     found = [
         *needs("train.yml", identity={"type": "managed", "client_id": TRAIN.client_id}),
-        *needs_of_registration(FACTS),
+        *needs_of_operator("AzureMLRegisterModelOperator", FACTS),
         *needs_of_rotation(VAULT, "x"),
     ]
     assert [each for each in found if not allows(ROLES[each.role], each.need.action, each.need.data)] == []
@@ -123,3 +123,14 @@ def test_what_cannot_be_judged_is_said(uri: str, identity: str, secret: str, dou
 
 def test_a_vault_that_was_not_found_is_a_doubt() -> None:
     assert all(each.doubt and not each.need.scope for each in needs_of_rotation("", "x"))
+
+
+def test_an_operator_that_is_not_ours_needs_nothing_that_is_known() -> None:
+    assert needs_of_operator("BashOperator", FACTS) == []
+
+
+def test_each_sensor_and_operator_is_served_by_the_role_that_is_proposed() -> None:
+    names = ("AzureMLReaperOperator", "AzureMLJobSensor", "AzureMLComputeSensor", "AzureMLDataSensor")
+    found = [each for name in (*names, "AzureMLModelSensor") for each in needs_of_operator(name, FACTS)]
+    assert len(found) > 8
+    assert all(allows(ROLES[each.role], each.need.action) for each in found)

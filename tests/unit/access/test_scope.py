@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_azureml.access.scope import Places, ScopeError, short
+from tests.unit.access.manifests import SOUND
+
+PLACES = Places.of(SOUND)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("subscription", "000000000001"),
+        ("group:batch", "/resourceGroups/batch"),
+        ("account:nightlylake", "/nightly/providers/Microsoft.Storage/storageAccounts/nightlylake"),
+        ("container:nightlylake/raw", "/nightlylake/blobServices/default/containers/raw"),
+        ("vault:nightlyvault", "/resourceGroups/other/providers/Microsoft.KeyVault/vaults/nightlyvault"),
+        ("secret:nightlyvault/db", "/vaults/nightlyvault/secrets/db"),
+        ("workspace:nightly", "/Microsoft.MachineLearningServices/workspaces/nightly"),
+        ("identity:run", "/Microsoft.ManagedIdentity/userAssignedIdentities/run"),
+    ],
+)
+def test_each_short_form_is_an_arm_id_and_comes_back(text: str, end: str) -> None:
+    found = PLACES.arm_id(text)
+    assert found.startswith(f"/subscriptions/{SOUND['subscription_id']}")
+    assert found.endswith(end)
+    assert short(found) == text
+
+
+def test_an_arm_id_without_a_short_form_stays() -> None:
+    other = f"{PLACES.subscription}/resourceGroups/g/providers/Microsoft.Insights/components/c"
+    assert short(PLACES.arm_id(other + "/")) == other
+    below = PLACES.arm_id("workspace:nightly") + "/computes/c"
+    assert short(below) == below
+
+
+@pytest.mark.parametrize(
+    "text", ["workspace:none", "container:none/raw", "secret:none/x", "/subscriptions/9/x"]
+)
+def test_a_scope_that_leads_nowhere_says_where_it_should_lead(text: str) -> None:
+    with pytest.raises(ScopeError) as caught:
+        PLACES.arm_id(text)
+    assert caught.value.mend

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`airflow-azureml access ...` against a sandbox, in one process: prints `FOUND` and what each command said.
+
+Usage: access_commands.py FOLDER DAGS. Needs the connections of the demo, and `auditor`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_azureml.cli.access_check import report
+from airflow_provider_azureml.cli.access_hook import reading_hook
+from airflow_provider_azureml.cli.access_plan import show
+from airflow_provider_azureml.cli.console import main
+from airflow_provider_azureml.hooks.access_check import Comparison
+from airflow_provider_azureml.hooks.dag_folder import read
+from airflow_provider_azureml.hooks.manifest_file import load
+
+
+def said(*words: str, run: Callable[[], int] | None = None) -> dict[str, Any]:
+    """Exit code, output and seconds of one command, or of the function behind it."""
+    out, err, began = io.StringIO(), io.StringIO(), time.monotonic()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run() if run else main(["access", *words])
+    return {"code": code, "out": out.getvalue(), "err": err.getvalue(), "seconds": time.monotonic() - began}
+
+
+def run(folder: Path, dags: str) -> dict[str, Any]:
+    """All of them."""
+    first, committed = str(folder / "first.yaml"), str(Path(dags) / "access.yaml")
+    reader = ("--conn-id", "auditor")
+    found = {"init": said("init", dags, "--manifest", first, "--namespace", "ml", *reader)}
+    parsed, hook = read(Path(dags)), reading_hook("auditor")  # once for all: a parse is seconds
+
+    def checked() -> int:
+        rows = Comparison(load(Path(committed)), hook, parsed).rows()
+        return report(rows, is_json=True, shows_all=False)
+
+    return {
+        **found,
+        "first": Path(first).read_text(),
+        "plan": said(run=lambda: show(parsed, hook, is_json=True)),
+        "check": said(run=checked),
+        "table": said("check", "--manifest", committed, *reader),
+        "blind": said("check", "--manifest", committed, "--json", "--conn-id", "azureml_train"),
+        "unreachable": said("check", "--manifest", committed, "--conn-id", "nobody"),
+    }
+
+
+if __name__ == "__main__":
+    found = run(Path(sys.argv[1]), sys.argv[2])
+    sys.stdout.write("FOUND " + json.dumps(found) + "\n")

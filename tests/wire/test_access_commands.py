@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""init, plan and check on the example's DAGs, against the sandbox with the demo's seed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from demo.azure import Azure
+from demo.connections import variables
+from tests.wire.conftest import ROOT, Sandbox
+
+SCRIPT = Path(__file__).parent / "clients" / "access_commands.py"
+DAGS = ROOT / "dags_examples"
+
+
+def environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
+    """Airflow beside this sandbox, with the demo's connections and one that reads."""
+    azure = Azure(sandbox.description)
+    auditor = {
+        "auth": "workload_identity",
+        "tenant_id": azure.tenant_id,
+        "client_id": azure.client_id("auditor"),
+        "assertion_file": str(azure.token_file("auditor")),
+    }
+    return {
+        **sandbox.environment,
+        **variables(azure),
+        "AIRFLOW_CONN_AUDITOR": json.dumps({"conn_type": "azureml", "extra": auditor}),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "AIRFLOW_HOME": str(home),
+    }
+
+
+@pytest.fixture(scope="module")
+def found(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("access")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder), str(DAGS)],
+        env=environment(sandbox, folder),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-6000:]
+    result: dict[str, Any] = json.loads(done.stdout.rpartition("FOUND ")[2])
+    return result
+
+
+def test_init_infers_what_the_committed_manifest_says_but_for_what_a_person_added(
+    found: dict[str, Any],
+) -> None:
+    first, committed = yaml.safe_load(found["first"]), yaml.safe_load((DAGS / "access.yaml").read_text())
+    assert found["init"]["code"] == 1, found["init"]
+    by_hand = first["identities"]["land"].pop("by_hand")
+    assert len(by_hand) == 1
+    assert "calls AzureDataLakeHook, upload_file" in by_hand[0]
+    added = committed["identities"]["land"]["submitter"].pop("data")
+    assert added == [{"container": "nightlylake/raw", "prefix": "flights/", "access": "write"}]
+    for identity in first["identities"].values():
+        identity["jobs"] = [f"jobs/{Path(job).name}" for job in identity.get("jobs", [])]
+    for identity in committed["identities"].values():
+        identity.setdefault("jobs", [])
+    assert first == committed
+
+
+def test_plan_tells_each_tasks_least_roles_and_what_it_cannot_know(found: dict[str, Any]) -> None:
+    lines = json.loads(found["plan"]["out"])
+    assert found["plan"]["code"] == 1
+    doubts = [(line["task"], line["doubt"]) for line in lines if line["doubt"]]
+    assert [task for task, _ in doubts] == ["nightly_retraining.land"]
+    train = {(line["who"], line["role"]) for line in lines if line["task"] == "nightly_retraining.train"}
+    assert train == {
+        ("submitter", "AML Job Submitter"),
+        ("submitter", "Managed Identity Operator"),
+        ("run", "Storage Blob Data Reader"),
+        ("run", "Storage Blob Data Contributor"),
+    }
+
+
+def test_check_finds_the_demos_azure_as_its_manifest_says(found: dict[str, Any]) -> None:
+    rows = json.loads(found["check"]["out"])
+    assert [row for row in rows if row["is_finding"]] == []
+    assert found["check"]["code"] == 0
+    assert {row["verdict"] for row in rows} == {"ALLOWED", ""}
+    assert len([row for row in rows if row["state"] == "REFUSED"]) == 4
+    assert found["table"]["out"].splitlines()[-1].endswith("compared, 0 finding(s)")
+    took = found["check"]["seconds"]
+    sys.stdout.write(f"check of the example: {len(rows)} lines in {took:.1f} s, DAGs parsed before\n")
+
+
+def test_who_may_not_read_gets_unknown_and_never_denied(found: dict[str, Any]) -> None:
+    rows = json.loads(found["blind"]["out"])
+    assert found["blind"]["code"] == 1
+    assert {row["verdict"] for row in rows if row["is_finding"]} == {"UNKNOWN"}
+
+
+def test_without_a_connection_there_is_no_look(found: dict[str, Any]) -> None:
+    assert found["unreachable"]["code"] == 2
