@@ -76,6 +76,15 @@ class Graph:
         """One row that the caller may change; raises as :meth:`readable`."""
         return self._find(caller, identifier, by, applications, _WRITE_ALL)
 
+    def principal(self, object_id: str) -> Identity | None:
+        """Somebody by object id, whoever asks."""
+        found = self._registry.identity(object_id)
+        return found if found and found.principal_id.lower() == object_id.lower() else None
+
+    def save(self, identity: Identity) -> None:
+        """Keep a row that was changed."""
+        self._registry.save(identity)
+
     def add_password(self, application: Identity, body: Body) -> tuple[Password, str]:
         asked = body.get("passwordCredential") or {}
         if not isinstance(asked, dict):
