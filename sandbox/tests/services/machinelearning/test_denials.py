@@ -19,6 +19,7 @@ def test_a_firewall_that_does_not_know_the_compute_refuses_the_mount(lab: Lab) -
     error = lab.reading("walled", uri)
     assert "Some(This request is not authorized to perform this operation.)" in error
     assert "AuthorizationFailure" in lab.data_log("walled")
+    assert error in lab.data_log("walled")
     lab.account("vault0", networkAcls={**DENY, "ipRules": [{"value": "198.51.100.20"}]})
     assert lab.reading("admitted", uri) == ""
 
