@@ -4,14 +4,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from azure_sandbox.kernel.errors import AzureError
 
 _KEY = re.compile(r"\(\s*appId\s*=\s*'([^']*)'\s*\)", re.IGNORECASE)
-_EQUALS = re.compile(r"(\w+)\s+eq\s+'((?:[^']|'')*)'")
+_TEXT = r"'(?P<text>(?:[^']|'')*)'"
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[list[str], str], bool]], ...] = (
+    (re.compile(rf"(?P<name>\w+)\s+eq\s+{_TEXT}"), lambda held, text: text in held),
+    (
+        re.compile(rf"startswith\((?P<name>\w+)\s*,\s*{_TEXT}\)", re.IGNORECASE),
+        lambda held, text: any(one.startswith(text) for one in held),
+    ),
+    (
+        re.compile(rf"(?P<name>\w+)/any\((?P<one>\w+):\s*(?P=one)\s+eq\s+{_TEXT}\)", re.IGNORECASE),
+        lambda held, text: text in held,
+    ),
+)
 _PAGE = 100
 _LARGEST_PAGE = 999
 
@@ -45,18 +56,26 @@ def select(resource: Resource, query: Mapping[str, str]) -> Resource:
 
 
 def matching(resources: Sequence[Resource], query: Mapping[str, str]) -> list[Resource]:
-    """Those that ``$filter`` lets through; only ``property eq 'text'`` is understood.
+    """Those that ``$filter`` lets through: ``property eq 'text'``, ``startswith(property,'text')``, and
+    ``list/any(x:x eq 'text')``; nothing else is understood.
 
     :raises AzureError: 400 for any other filter
     """
     expression = query.get("$filter")
     if not expression:
         return list(resources)
-    found = _EQUALS.fullmatch(expression.strip())
-    if not found:
-        raise AzureError(400, "Request_UnsupportedQuery", "Unsupported Query.")
-    name, value = found.group(1), found.group(2).replace("''", "'").lower()
-    return [r for r in resources if isinstance(r.get(name), str) and r[name].lower() == value]
+    for form, test in _FORMS:
+        found = form.fullmatch(expression.strip())
+        if found:
+            name, value = found["name"], found["text"].replace("''", "'").lower()
+            return [r for r in resources if test(_lower(r.get(name)), value)]
+    raise AzureError(400, "Request_UnsupportedQuery", "Unsupported Query.")
+
+
+def _lower(found: Any) -> list[str]:
+    """A text, or a list of them, as a list in lower case."""
+    listed = found if isinstance(found, list) else [found]
+    return [text.lower() for text in listed if isinstance(text, str)]
 
 
 def page(resources: Sequence[Resource], query: Mapping[str, str], url: str) -> Resource:

@@ -32,6 +32,7 @@ def service_principal(identity: Identity) -> Resource:
         "appId": identity.client_id,
         "displayName": identity.name,
         "accountEnabled": identity.enabled,
+        "servicePrincipalNames": [identity.client_id],
         "servicePrincipalType": identity.kind if identity.kind != APPLICATION else "Application",
         "alternativeNames": alternative,
         "createdDateTime": iso_z(identity.created),

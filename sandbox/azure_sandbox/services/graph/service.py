@@ -32,6 +32,7 @@ from azure_sandbox.kernel.ports import Registry
 from azure_sandbox.services.graph.groups import GroupService
 from azure_sandbox.services.graph.query import alternate_key
 from azure_sandbox.services.graph.refusals import bad_request, conflict, denied, holds, missing
+from azure_sandbox.services.graph.registrations import Registrations
 
 _READ_ALL = {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}
 _WRITE_ALL = {"Application.ReadWrite.All"}
@@ -48,6 +49,7 @@ class Graph:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self.groups = GroupService(cloud)
+        self.registrations = Registrations(cloud)
 
     @property
     def _registry(self) -> Registry:
@@ -60,7 +62,7 @@ class Graph:
         """
         if not holds(caller, _READ_ALL | {_OWNED}):
             raise denied()
-        rows = [i for i in self._registry.identities() if i.kind == APPLICATION or not applications]
+        rows = [i for i in self._registry.identities() if self._is_shown(i, applications)]
         return [row for row in rows if _may(caller, _READ_ALL, row)]
 
     def readable(self, caller: Caller, identifier: str, *, by: str, applications: bool) -> Identity:
@@ -75,6 +77,19 @@ class Graph:
     def writable(self, caller: Caller, identifier: str, *, by: str, applications: bool) -> Identity:
         """One row that the caller may change; raises as :meth:`readable`."""
         return self._find(caller, identifier, by, applications, _WRITE_ALL)
+
+    def _is_shown(self, identity: Identity, applications: bool) -> bool:
+        """A managed identity is no application; an application may have no service principal yet."""
+        if applications:
+            return identity.kind == APPLICATION
+        return not self.registrations.pending(identity)
+
+    def rename(self, application: Identity, body: Body) -> None:
+        """PATCH of ``displayName``."""
+        name = body.get("displayName")
+        if not isinstance(name, str) or not name.strip():
+            raise bad_request("Invalid value specified for property 'displayName' of resource.")
+        self._registry.save(replace(application, name=name))
 
     def add_password(self, application: Identity, body: Body) -> tuple[Password, str]:
         asked = body.get("passwordCredential") or {}
@@ -167,7 +182,7 @@ class Graph:
         identity = self._registry.identity(identifier)
         if identity is None or str(getattr(identity, by)).lower() != identifier.lower():
             raise missing(identifier)
-        if applications and identity.kind != APPLICATION:
+        if not self._is_shown(identity, applications):
             raise missing(identifier)
         if not _may(caller, roles, identity):
             raise denied()
