@@ -6,10 +6,11 @@ VENV = .venv
 BIN = $(VENV)/bin
 OLD = .venv-airflow211
 SDK = .venv-sdk
-PYTEST = AIRFLOW_2_PYTHON=$(CURDIR)/$(OLD)/bin/python AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python $(BIN)/python -m pytest
+AZ = .venv-az
+PYTEST = AIRFLOW_2_PYTHON=$(CURDIR)/$(OLD)/bin/python AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python AZURE_CLI=$(CURDIR)/$(AZ)/bin/az $(BIN)/python -m pytest
 PROCESSES = tests/airflow tests/compose tests/demo
 
-.PHONY: demo up evidence test test-processes test-others test-reliability soak lint bench clean prerequisites services
+.PHONY: demo up evidence test test-page test-processes test-others test-reliability soak lint bench clean prerequisites services
 
 demo: prerequisites $(VENV)/installed ## one nightly run on a local Azure; PLANT=5.0 registers a champion first
 	$(BIN)/python -m demo run $(if $(PLANT),--plant-champion $(PLANT))
@@ -20,7 +21,7 @@ up: prerequisites $(VENV)/installed ## Azure and Airflow, left running
 evidence: $(VENV)/installed ## what the last demo left in the logs
 	$(BIN)/python -m demo evidence
 
-test: prerequisites services $(VENV)/installed $(OLD)/installed $(SDK)/installed ## every test, in parts side by side
+test: prerequisites services $(VENV)/installed $(OLD)/installed $(SDK)/installed $(AZ)/installed ## every test, in parts side by side
 	@$(MAKE) --no-print-directory --jobs 2 test-processes test-others test-reliability
 
 # Real Airflow, the team deployment, the demo: they mostly wait for each other.
@@ -34,6 +35,9 @@ test-reliability:
 test-others:
 	$(PYTEST) $(foreach folder,$(PROCESSES) tests/reliability,--ignore $(folder)) | sed --unbuffered 's/^/[others] /'
 
+test-page: services $(VENV)/installed ## the page, in a real browser; SCREENSHOTS=docs renews the pictures of docs/how-to/page.md
+	$(PYTEST) tests/airflow/test_page.py
+
 soak: prerequisites services $(VENV)/installed $(OLD)/installed ## the full sweeps; hours
 	RELIABILITY_SOAK=1 $(PYTEST) tests/reliability tests/airflow
 
@@ -44,7 +48,7 @@ bench: prerequisites services $(VENV)/installed $(SDK)/installed ## figures agai
 	AZUREML_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python $(BIN)/python -m tests.bench
 
 clean: ## forget everything: environment, state of the demo, caches
-	rm -rf $(VENV) $(OLD) $(SDK) .demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(OLD) $(SDK) $(AZ) .demo .pytest_cache .mypy_cache .ruff_cache
 
 prerequisites:
 	@$(PYTHON) -m demo.prerequisites
@@ -55,7 +59,7 @@ $(VENV)/installed: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group compose --group demo --group dev --editable . --editable ./sandbox
 	touch $@
 
-services: ## PostgreSQL and Redis, for the test of the team deployment
+services: ## PostgreSQL, Redis and Chromium, for the tests
 	@deploy/services.sh
 
 $(OLD)/installed: $(VENV)/installed pyproject.toml constraints-2.11.txt ## the oldest Airflow that we support
@@ -66,4 +70,9 @@ $(OLD)/installed: $(VENV)/installed pyproject.toml constraints-2.11.txt ## the o
 $(SDK)/installed: $(VENV)/installed pyproject.toml constraints-sdk.txt ## unmodified azure-ai-ml: the oracle, and the extra [sdk] beside Airflow
 	$(BIN)/uv venv --quiet --clear --python 3.11 $(SDK)
 	$(BIN)/uv pip install --quiet --python $(SDK)/bin/python --constraint constraints-sdk.txt apache-airflow==3.3.2 --editable '.[sdk]'
+	touch $@
+
+$(AZ)/installed: $(VENV)/installed constraints-az.txt ## unmodified Azure CLI: what it cannot do here, no exported command can
+	$(BIN)/uv venv --quiet --clear --python 3.11 $(AZ)
+	$(BIN)/uv pip install --quiet --python $(AZ)/bin/python --constraint constraints-az.txt azure-cli setuptools
 	touch $@

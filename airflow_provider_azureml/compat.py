@@ -128,6 +128,11 @@ def configured(section: str, key: str) -> str:
     return str(conf.get(section, key, fallback="") or "").strip()
 
 
+def shows_external_views(plugin: type) -> bool:
+    """Whether a plugin may add pages to the UI that can ask for Airflow's login: 3.1 and later."""
+    return hasattr(plugin, "external_views")
+
+
 def running_task() -> Any:
     """The task instance that this process executes just now; None outside of a task."""
     try:

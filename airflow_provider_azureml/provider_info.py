@@ -120,6 +120,12 @@ OPTIONS: dict[str, dict[str, str]] = {
         "Empty: nobody grants, and verify sees what the submitter itself may see.",
         "example": "azureml_broker",
     },
+    "grant_wait": {
+        "description": "Seconds that pass after a grant of access='grant' before the job is submitted: a run "
+        "identity cannot be tried out from here, and Azure takes up to ten minutes to heed a grant.",
+        "example": "300",
+        "default": "120",
+    },
     "lease_container": {
         "description": "Container, in the storage account of the broker's account_url, that holds who "
         "needs which grant just now. It must exist.",

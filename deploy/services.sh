@@ -1,17 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# PostgreSQL and Redis for tests/compose, which starts its own of both: installed where they are missing.
+# What tests start besides Python: PostgreSQL and Redis (tests/compose, tests/airflow), Chromium (tests/browser);
+# installed where they are missing.
 set -eu
 
 missing=""
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="postgresql"
 command -v redis-server >/dev/null || missing="$missing redis-server"
+command -v chromium >/dev/null || missing="$missing chromium"
+command -v chromedriver >/dev/null || missing="$missing chromium-driver"
 [ -n "$missing" ] || exit 0
 
 sudo=""
 [ "$(id -u)" -eq 0 ] || sudo="sudo"
 if ! command -v apt-get >/dev/null || { [ -n "$sudo" ] && ! sudo -n true 2>/dev/null; }; then
-    echo "tests/compose needs PostgreSQL and Redis. Install them (here missing: $missing), then try again." >&2
+    echo "The tests need PostgreSQL, Redis, Chromium and its driver. Install them (here missing: $missing), then try again." >&2
     exit 1
 fi
 # The tests start servers of their own: none is to start by itself.

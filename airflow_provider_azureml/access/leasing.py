@@ -23,6 +23,8 @@ from airflow_provider_azureml.rest.flow import Flow, Pause
 from airflow_provider_azureml.rest.lease import Lease, Register, Seen
 from airflow_provider_azureml.rest.schedule import Reason
 
+LAG = 600.0
+"""Seconds by which the time in a description may be behind its leases, which are what protects."""
 ROUNDS = 200
 """Looks at a register before one gives up; there are up to two seconds between them."""
 KEPT, DELETED, SPARED, GONE, NOT_HELD = "kept", "deleted", "spared", "gone", "not held"
@@ -116,7 +118,7 @@ def _ensure(desk: Desk, grant: Grant, lease: Lease) -> Flow[Held]:
     if made and how != LEASED:
         return Held(grant, how, made.id)
     mark = Mark.read(made.description) if made else None
-    if made and made.name == grant.name and mark and mark.expires >= lease.until:
+    if made and made.name == grant.name and mark and mark.expires >= lease.until - LAG:
         return Held(grant, LEASED, grant.id)
     description = str(Mark(desk.deployment, lease.until))
     existing = yield from assignment.put(desk.cloud, grant, description)

@@ -41,12 +41,14 @@ _AT_ARM: tuple[Row, ...] = (
     ),
     Row(
         16,
-        r"ABAC condition (?:that is )?not fulfilled",
+        r"ABAC condition (?:that is )?not fulfilled|AuthorizationFailed.*?object id '(?P<who>[^']+)'.*?action "
+        r"'Microsoft\.Authorization/roleAssignments/(?:write|delete)' over scope '(?P<scope>[^']*?)/providers/"
+        r"Microsoft\.Authorization/",
         "ARM",
         "The identity may not assign roles here, or the condition of its own role refuses this role or this "
         "principal (Azure answers both alike).",
         "the broker's role assignment at the scope, then its condition",
-        "az role assignment list --assignee {who} --scope <scope> --include-inherited --query "
+        "az role assignment list --assignee {who} --scope {scope} --include-inherited --query "
         "'[].[roleDefinitionName,scope,condition]'",
     ),
     Row(

@@ -14,6 +14,8 @@ from airflow_provider_azureml.errors import DeniedError, ServiceError
 from airflow_provider_azureml.rest.flow import Response, parse_error
 
 INTENT, OUTCOME = "intent", "outcome"
+DIAGNOSIS = "diagnosis"
+"""The action of an event that nothing was sent for: a person was told what a refusal means."""
 DONE, REFUSED, FAILED, NO_ANSWER = "done", "refused", "failed", "no answer"
 UNKNOWN = "unknown (no outcome recorded)"
 
@@ -98,7 +100,7 @@ class Outcome:
             event=event,
             result=_result(answer),
             status=answer.status,
-            code="".join(letter if letter.isprintable() else "?" for letter in code[:200]),
+            code=printable(code, 200),
             request_id=answer.request_id,
             attempts=attempts,
             duration_ms=round(seconds * 1000),
@@ -107,6 +109,17 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON values, with what is known only."""
         return {"kind": OUTCOME, **_known(asdict(self))}
+
+
+def diagnosis(plane: str, cause: str, mend: str) -> dict[str, str]:
+    """The detail of such an event."""
+    texts = {"plane": plane, "cause": cause, "mend": mend}
+    return {name: printable(text, 2000) for name, text in texts.items()}
+
+
+def printable(text: str, most: int) -> str:
+    """Other people's text, on one line and not too long."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:most])
 
 
 def _result(answer: Response | ServiceError) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,15 @@ class Wanted:
         return about and ours and (not self.task_id or task.get("task_id") == self.task_id)
 
 
-def events(folder: Path, wanted: Wanted) -> list[dict[str, Any]]:
-    """The events, oldest first, each with `outcome` or `"outcome": UNKNOWN`. Raises OSError."""
+def events(folder: Path, wanted: Wanted, days: Collection[str] = ()) -> list[dict[str, Any]]:
+    """The events, oldest first, each with `outcome` or `"outcome": UNKNOWN`. Raises OSError.
+
+    :param days: look into these days only (`YYYY-MM-DD`, UTC); empty for all.
+    """
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob(PATTERN)):
+        if days and path.parent.name not in days:
+            continue
         for record in _records(path, json.dumps(wanted.run)[1:-1].encode()):
             _take(record, wanted, found)
     return sorted(found.values(), key=lambda event: str(event["time"]))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_azureml.audit import check, trail
-from airflow_provider_azureml.audit.event import UNKNOWN
+from airflow_provider_azureml.audit.event import DIAGNOSIS, UNKNOWN
 from airflow_provider_azureml.cli.command import FOUND, OK
 from airflow_provider_azureml.errors import ConfigurationError
 
@@ -72,15 +72,21 @@ def _unreadable(folder: Path, error: OSError) -> ConfigurationError:
 
 
 def _row(event: Mapping[str, Any]) -> tuple[str, ...]:
-    action, resource = str(event["action"]), str(event["resource"])
+    action, resource = str(event["action"]), str(event.get("resource", ""))
     return (
         str(event["time"])[:23].replace("T", " "),
         _task(event.get("task") or {}),
-        f"{event['connection']} ({(event.get('who') or {}).get('app_id', 'no token')})",
+        _as(event),
         action.removeprefix(_PROVIDERS),
         "/".join(resource.rsplit("/", 2)[-2:]),
-        _outcome(event["outcome"]),
+        str((event.get("detail") or {}).get("cause") or _outcome(event["outcome"])),
     )
+
+
+def _as(event: Mapping[str, Any]) -> str:
+    """The connection, and whom it became; a diagnosis was sent by nobody."""
+    who = "-" if event["action"] == DIAGNOSIS else (event.get("who") or {}).get("app_id", "no token")
+    return f"{event['connection']} ({who})"
 
 
 def _task(task: Mapping[str, Any]) -> str:

@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_azureml import connection, form
-from airflow_provider_azureml.access.diagnose import diagnose
+from airflow_provider_azureml.access.diagnose import Finding, diagnose
 from airflow_provider_azureml.access.evaluate import Verdict
+from airflow_provider_azureml.audit.event import DIAGNOSIS, diagnosis
 from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
 from airflow_provider_azureml.connection import Settings
@@ -125,6 +126,14 @@ class AzureMLHook(BaseHook):
         recorder = self.recorder(self.settings)
         if recorder:
             recorder.note(action, resource, detail, self.correlation_id)
+
+    def record_finding(self, finding: Finding, job_name: str = "") -> None:
+        """Keep what a refusal meant, for the page and the audit trail; never an error of its own."""
+        try:
+            resource = f"{self.workspace.path}/jobs/{job_name}" if job_name else ""
+            self.note(DIAGNOSIS, resource, diagnosis(finding.plane, finding.cause, finding.mend))
+        except AzureMLError as error:  # the connection itself is what is refused: its own error says so
+            self.log.debug("No record of what the refusal means: %s", error)
 
     def _tell(self, level: int, text: str) -> None:
         self.log.log(level, "%s", text)

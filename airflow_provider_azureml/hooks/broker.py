@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_provider_azureml.access import leasing
 from airflow_provider_azureml.access.grant import STANDING
-from airflow_provider_azureml.access.leasing import Desk, Held
+from airflow_provider_azureml.access.leasing import DELETED, NOT_HELD, Desk, Held
 from airflow_provider_azureml.access.roles import ROLES
 from airflow_provider_azureml.compat import configured
 from airflow_provider_azureml.errors import ConfigurationError
@@ -112,7 +112,10 @@ class Broker:
     def give_back(self, grant: Grant, holder: str, token: str) -> str:
         """End a lease; returns what came of it."""
         outcome = self.hook.run(leasing.give_back(self.desk, grant, holder, token))
-        self.hook.log.info("%s: %s (Azure takes up to ten minutes to heed that)", grant, outcome)
+        if outcome == DELETED:
+            self.hook.log.info("%s is revoked (Azure takes up to ten minutes to heed that)", grant)
+        elif outcome != NOT_HELD:
+            self.hook.log.info("%s is given back: %s", grant, outcome)
         return outcome
 
     def reap(self, made: Made) -> str:

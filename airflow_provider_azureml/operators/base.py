@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azureml.compat import BaseOperator, TaskDeferred
 
@@ -31,6 +31,8 @@ class AzureMLBaseOperator(BaseOperator):
     :param stream_logs: whether the job's log appears in the task's log.
     :param access: `explain` appends cause and mend to errors about access; `off` does not.
     """
+
+    access_modes: ClassVar[tuple[str, ...]] = ("off", "explain")
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class AzureMLBaseOperator(BaseOperator):
         from airflow_provider_azureml.operators.failure import check_access_mode, translated
 
         with translated(self.access, self.explained, self.azureml_conn_id):
-            check_access_mode(self.access)
+            check_access_mode(self.access, self.access_modes)
             try:
                 return self.unless_killed(work())
             except TaskDeferred:
@@ -81,9 +83,12 @@ class AzureMLBaseOperator(BaseOperator):
                 raise
 
     def explained(self, text: str) -> str:
-        """An error's text, with its cause and its mend where access was refused."""
+        """An error's text, with its cause and its mend where access was refused; the audit log keeps both."""
         finding = self.diagnose(text)
-        return finding.beside(text) if finding else text
+        if finding is None:
+            return text
+        self.hook.record_finding(finding, self.owned_job[0] if self.owned_job else "")
+        return finding.beside(text)
 
     def diagnose(self, text: str) -> Finding | None:
         """Cause and mend of a refusal; None where the text is not known as one."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,17 +20,12 @@ from airflow_provider_azureml.errors import (
 
 # A second try of the same thing would end the same way.
 FINAL = (ConfigurationError, DeniedError, NotFoundError, JobCanceledError)
-ACCESS_MODES = ("off", "explain")
-LATER_MODES = ("verify", "grant")
 
 
-def check_access_mode(access: str) -> None:
-    """Raise for a value of the `access` parameter that does nothing yet, or never will."""
-    if access in LATER_MODES:
-        problem = f"'{access}' needs the access manifest, which this version does not have."
-        raise ConfigurationError("access", problem, "Use 'explain'.")
-    if access not in ACCESS_MODES:
-        raise ConfigurationError("access", f"'{access}' is unknown.", "Choose one of: off, explain.")
+def check_access_mode(access: str, modes: Sequence[str]) -> None:
+    """Raise for a value of the `access` parameter that an operator does not have."""
+    if access not in modes:
+        raise ConfigurationError("access", f"'{access}' is unknown.", f"Choose one of: {', '.join(modes)}.")
 
 
 def is_final(error: AzureMLError) -> bool:

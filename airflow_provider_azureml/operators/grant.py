@@ -57,6 +57,7 @@ class AzureMLGrantAccessOperator(AzureMLBrokerOperator):
     :param valid_for: after which time the grants end by themselves; at least 300.
     :param through: `assignment` (default) or `schedule`: Privileged Identity Management.
     :param minimum_wait: how long a grant that cannot be tried out is waited for.
+    :param poll_interval: between the first two looks; later ones are up to half a minute apart.
     :param timeout: after which time of waiting the task fails.
     :param deferrable: wait in the triggerer.
     :param access: `explain` (default) appends cause and mend to errors about access; `off` does not.
@@ -77,13 +78,19 @@ class AzureMLGrantAccessOperator(AzureMLBrokerOperator):
         valid_for: float = 6 * HOUR,
         through: str = "assignment",
         minimum_wait: float = 120.0,
+        poll_interval: float = 5.0,
         timeout: float = 900.0,
         deferrable: bool = False,
         access: str = "explain",
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            azureml_conn_id=azureml_conn_id, timeout=timeout, deferrable=deferrable, access=access, **kwargs
+            azureml_conn_id=azureml_conn_id,
+            poll_interval=poll_interval,
+            timeout=timeout,
+            deferrable=deferrable,
+            access=access,
+            **kwargs,
         )
         self.grants = grants
         self.job = job

@@ -6,21 +6,16 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.access.grant import STANDING, lease_seconds
 from airflow_provider_azureml.access.leasing import Held
-from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError
-from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.errors import AzureMLError, ConfigurationError
 from airflow_provider_azureml.hooks.broker import Broker
 from airflow_provider_azureml.hooks.grant_reaping import GrantReaper, GrantTally
-from airflow_provider_azureml.rest import probe
+from airflow_provider_azureml.operators.effect import Wait, note_effective, why_not
 from airflow_provider_azureml.rest.assignment import Grant
-from airflow_provider_azureml.rest.retry import ONCE
-from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT
-from airflow_provider_azureml.triggers.poll import remaining
-from airflow_provider_azureml.triggers.probe import AzureMLProbeTrigger, Confidence, Probe, event, question
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.operators.grant import (
@@ -29,10 +24,7 @@ if TYPE_CHECKING:
         AzureMLGrantReaperOperator,
     )
 
-SLICE = 0.5
-"""Seconds that a waiting worker sleeps at a time, so that SIGTERM is noticed at once."""
-EFFECTIVE = "airflow/grant/effective"
-"""Action of the audit record that says since when a grant works."""
+FAILED = "failed: "
 
 
 def grant(task: AzureMLGrantAccessOperator, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,82 +72,22 @@ def _awaited(
     task: AzureMLGrantAccessOperator, context: Mapping[str, Any], leased: list[Grant], record: dict[str, Any]
 ) -> dict[str, Any]:
     """Wait until they work, here or in the triggerer."""
-    probes = probes_of(task, leased)
-    own = sum(each["is_own"] for each in probes)
-    not_before = time.time() + (task.minimum_wait if own < len(probes) else 0.0)
     deadline = task.deadline(context) or time.time()
-    told = (
-        "Waiting until %d grants work: %d are tried out by the grantee, %d are looked for for at least %g s"
-    )
-    task.log.info(told, len(probes), own, len(probes) - own, task.minimum_wait)
+    wait = Wait.of(task.hook, leased, task.probe_conn_id, task.minimum_wait, deadline, task.poll_interval)
     if task.deferrable:
-        trigger = AzureMLProbeTrigger(task.azureml_conn_id, probes, not_before, deadline)
-        task.defer(trigger=trigger, method_name="proceed", kwargs={"granted": record})
-    return concluded(task, _watch(task, probes, not_before, deadline), record)
-
-
-def probes_of(task: AzureMLGrantAccessOperator, leased: Sequence[Grant]) -> list[Probe]:
-    """What to ask about each grant, and as whom."""
-    grantee = AzureMLHook(task.probe_conn_id).identity().object_id.lower() if task.probe_conn_id else ""
-    return [
-        {
-            "grant": asdict(each),
-            "is_own": (own := each.principal_id.lower() == grantee),
-            "conn_id": task.probe_conn_id if own else task.azureml_conn_id,
-            "permissions": _entries(task.hook, each) if own else [],
-        }
-        for each in leased
-    ]
-
-
-def _entries(hook: AzureMLHook, grant: Grant) -> list[list[list[str]]]:
-    """What the role of a grant allows, as JSON values."""
-    found = hook.run(probe.role_permissions(hook.settings.cloud, grant))
-    return [[list(kind) for kind in astuple(entry)] for entry in found]
-
-
-def _watch(
-    task: AzureMLGrantAccessOperator, probes: Sequence[Probe], not_before: float, deadline: float
-) -> dict[str, Any]:
-    """The same wait as the trigger's, in this worker."""
-    sure = Confidence(not_before)
-    hooks = {each["conn_id"]: AzureMLHook(each["conn_id"]) for each in probes}
-    while remaining(deadline) > 0:
-        if sure.count(all(_asked(task, hooks[each["conn_id"]], each) for each in probes), time.time()):
-            return event(ENDED, sure)
-        _sleep(task, min(sure.pause(), max(remaining(deadline), 0.0)))
-    return event(TIMEOUT, sure)
-
-
-def _asked(task: AzureMLGrantAccessOperator, hook: AzureMLHook, each: Probe) -> bool:
-    try:
-        with hook.new_driver(retry=ONCE) as driver:
-            return bool(driver.run(question(hook.settings.cloud, each), hook.correlation_id))
-    except ServiceError as error:
-        task.log.warning("Whether a grant works is not to be had just now: %s", error)
-        return False
-
-
-def _sleep(task: AzureMLGrantAccessOperator, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        task.unless_killed()
-        time.sleep(min(left, SLICE))
-    task.unless_killed()
+        task.defer(trigger=wait.trigger(), method_name="proceed", kwargs={"granted": record})
+    return concluded(task, wait.watch(task), record)
 
 
 def concluded(
     task: AzureMLGrantAccessOperator, event: Mapping[str, Any], record: dict[str, Any]
 ) -> dict[str, Any]:
     """The result once the grants work; what does not work in time is given back."""
-    if event["reason"] != ENDED:
+    why = why_not(event)
+    if why:
         give_back(Broker(task.hook, task.through), record)
-        why = event["error"] or f"not within {task.timeout} s, at {event['looks']} looks"
         raise AzureMLError(f"What was granted does not work: {why}. It was given back; try again.")
-    for each in record["grants"]:
-        granted = _grant_of(each)
-        if each["how"] != STANDING:
-            task.hook.note(EFFECTIVE, granted.id, granted.notes)
+    note_effective(task.hook, [_grant_of(each) for each in record["grants"] if each["how"] != STANDING])
     task.log.info("All grants work, after %d looks", event["looks"])
     return record
 
@@ -173,9 +105,6 @@ def revoke(task: AzureMLBrokerOperator, granted: Any) -> dict[str, str]:
     if failed:
         raise AzureMLError(f"{len(failed)} grants could not be given back. {' '.join(failed)}")
     return outcomes
-
-
-FAILED = "failed: "
 
 
 def give_back(broker: Broker, record: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -48,12 +49,16 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
     :param cancel_on_kill: whether the job is cancelled when the task is ended from outside.
     :param stream_logs: whether the job's log appears in the task's log while it grows.
     :param access: `explain` (default) looks whether the inputs are there, as far as the submitter may
-        see, and appends cause and mend to errors about access; `off` does neither.
+        see, and appends cause and mend to errors about access; `off` does neither. `verify` also looks,
+        before the submit, whether submitter and run identity may do what the job needs, and fails where
+        one certainly may not. `grant` has the broker ([azureml] broker_conn_id) give the run identity what
+        it lacks until the job has ended.
     """
 
     template_fields: Sequence[str] = ("azureml_conn_id", "job", "inputs", "outputs", "identity")
     template_fields_renderers: ClassVar[dict[str, str]] = {"job": "json", "inputs": "json", "outputs": "json"}
     operator_extra_links = (AzureMLStudioLink(),)
+    access_modes: ClassVar[tuple[str, ...]] = ("off", "explain", "verify", "grant")
     ui_color = "#e6f2fb"
 
     def __init__(
@@ -89,14 +94,31 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         self.identity = identity
         self.wait_for_completion = wait_for_completion
 
-    def perform(self, context: Any, settled: int = -1) -> dict[str, Any]:
+    def perform(
+        self, context: Any, settled: int = -1, granted: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Obtain the one job of this task instance, then wait for it.
 
         :param settled: the attempt whose end this try has already waited for.
+        :param granted: the event of the wait for this try's grants, where there was one.
         """
         from airflow_provider_azureml.operators.submission import Submission
 
-        return Submission(self, context).run(settled)
+        with self.lent(context):
+            return Submission(self, context, granted).run(settled)
+
+    def lent(self, context: Any) -> AbstractContextManager[None]:
+        """The time for which `access="grant"` grants: until the job of the block has ended."""
+        if self.access != "grant":
+            return nullcontext()
+        from airflow_provider_azureml.operators.lending import lent
+
+        return lent(self, context)
+
+    def resume_granted(self, context: Any, event: dict[str, Any]) -> Any:
+        """Airflow's entry once the grants work, or do not: now the job may be submitted."""
+        self.context = context
+        return self.guarded(lambda: self.perform(context, granted=event))
 
     def resume_settled(self, context: Any, event: dict[str, Any]) -> Any:
         """Airflow's entry once an earlier job has ended: now the next may be submitted."""
@@ -109,7 +131,8 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
         """The same; a job that another try of ours cancelled is followed by the next attempt."""
         from airflow_provider_azureml.operators.submission import Submission
 
-        return Submission(self, self.context).concluded(event)
+        with self.lent(self.context):
+            return Submission(self, self.context).concluded(event)
 
     @cached_property
     def compiled(self) -> Compiled:
@@ -150,7 +173,12 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
 
             self.context = context
             error = str((next_kwargs or {}).get("error", ""))
-            self.guarded(lambda: Submission(self, context).cancel_after_trigger_failure(error))
+
+            def cancel() -> None:
+                with self.lent(context):
+                    Submission(self, context).cancel_after_trigger_failure(error)
+
+            self.guarded(cancel)
         return super().resume_execution(next_method, next_kwargs, context)
 
 

@@ -59,9 +59,13 @@ class Submission:
 
     :param task: the operator, for its arguments and its wait.
     :param context: Airflow's context of the try.
+    :param granted: the event of the wait for this try's grants, where there was one.
     """
 
-    def __init__(self, task: AzureMLRunJobOperator, context: Any) -> None:
+    def __init__(
+        self, task: AzureMLRunJobOperator, context: Any, granted: Mapping[str, Any] | None = None
+    ) -> None:
+        self.granted = granted
         self.task = task
         self.context = context
         self.hook = task.hook
@@ -77,6 +81,8 @@ class Submission:
         sha256 = code.read_folder(compiled.code).sha256 if compiled.code else ""
         claim = Claim.of(self.context, fingerprint(compiled, sha256))
         number, job = self._obtain(compiled, claim, settled)
+        if self.task.access == "grant" and self.granted is None:
+            self._take_over(compiled)
         self.task.owned_job = (job.name, claim.base)
         self._show(number, job)
         if self.task.was_killed:
@@ -89,6 +95,12 @@ class Submission:
         return self.task.conclude(
             self.task.wait_for(self.context, job.name, claim.base, deadline=self.task.deadline(self.context))
         )
+
+    def _take_over(self, compiled: Compiled) -> None:
+        """The job is an earlier try's, and so is what was granted to it."""
+        from airflow_provider_azureml.operators.lending import Lender
+
+        Lender(self.task, self.context).renew(compiled)
 
     def concluded(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The result of a wait. A job that another try of ours cancelled is followed by the next attempt.
@@ -199,8 +211,7 @@ class Submission:
     def _try_submit(self, compiled: Compiled, claim: Claim, number: int) -> Job | None:
         """PUT the attempt; None when the name is taken by another body, so that one must look again."""
         name = claim.name(number)
-        if self.task.access != "off":
-            refuse_absent(self.hook, compiled.properties.get("inputs"))
+        self._look_at_access(compiled)
         may_outlive = not (self.task.wait_for_completion and self.task.cancel_on_kill)
         marks = {**claim.marks, **({DETACHED: "true"} if may_outlive else {})}
         body = stamp(self._body(compiled, name), marks, claim.fence)
@@ -215,6 +226,19 @@ class Submission:
                 raise  # the body itself was refused
             self.task.owned_job, self.known = None, number
             return None
+
+    def _look_at_access(self, compiled: Compiled) -> None:
+        """What `access` asks for before a submit; raises TaskDeferred to wait for a grant."""
+        if self.task.access != "off":
+            refuse_absent(self.hook, compiled.properties.get("inputs"))
+        if self.task.access == "verify":
+            from airflow_provider_azureml.operators.verifying import verify
+
+            verify(self.task, compiled)
+        elif self.task.access == "grant":
+            from airflow_provider_azureml.operators.lending import Lender
+
+            self.granted = Lender(self.task, self.context).lend(compiled, self.granted)
 
     def _body(self, compiled: Compiled, name: str) -> dict[str, Any]:
         """The REST body, with everything uploaded that it refers to."""

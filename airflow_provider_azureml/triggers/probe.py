@@ -36,12 +36,13 @@ class Confidence:
     """How sure the looks so far have made us.
 
     :param not_before: Unix time before which no success counts.
+    :param first: seconds between the first two looks.
     """
 
-    def __init__(self, not_before: float = 0.0) -> None:
+    def __init__(self, not_before: float = 0.0, first: float = FIRST) -> None:
         self.looks = 0
         self._not_before = not_before
-        self._pause = FIRST
+        self._first = self._pause = first
         self._row = 0
 
     def count(self, is_there: bool, now: float) -> bool:
@@ -52,7 +53,7 @@ class Confidence:
 
     def pause(self) -> float:
         """Seconds until the next look: soon after a success, ever later after refusals."""
-        seconds = FIRST if self._row else self._pause
+        seconds = self._first if self._row else self._pause
         self._pause = min(LONGEST, self._pause * 1.5)
         return seconds * random.uniform(0.8, 1.0)
 
@@ -73,15 +74,22 @@ class AzureMLProbeTrigger(AzureMLBaseTrigger):
     :param probes: what to ask, and as whom.
     :param not_before: Unix time before which nothing counts as working.
     :param deadline: Unix time at which to fire.
+    :param first: seconds between the first two looks.
     """
 
     def __init__(
-        self, azureml_conn_id: str, probes: Sequence[Probe], not_before: float, deadline: float
+        self,
+        azureml_conn_id: str,
+        probes: Sequence[Probe],
+        not_before: float,
+        deadline: float,
+        first: float = FIRST,
     ) -> None:
         super().__init__(azureml_conn_id)
         self.probes = list(probes)
         self.not_before = not_before
         self.deadline = deadline
+        self.first = first
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -90,11 +98,12 @@ class AzureMLProbeTrigger(AzureMLBaseTrigger):
             "probes": [dict(probe) for probe in self.probes],
             "not_before": self.not_before,
             "deadline": self.deadline,
+            "first": self.first,
         }
 
     async def watch(self) -> dict[str, Any]:
         """Look until it works; return the event."""
-        sure = Confidence(self.not_before)
+        sure = Confidence(self.not_before, self.first)
         try:
             await asyncio.wait_for(self._until(sure), max(remaining(self.deadline), 0.0))
         except asyncio.TimeoutError:

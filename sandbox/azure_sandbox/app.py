@@ -37,6 +37,7 @@ from azure_sandbox.kernel.service import Service
 from azure_sandbox.services import (
     arm,
     aws,
+    containerregistry,
     control,
     entra,
     gcp,
@@ -62,6 +63,7 @@ SERVICES: tuple[Callable[[Cloud], Service], ...] = (
     graph.service,
     storage.service,
     keyvault.service,
+    containerregistry.service,
     machinelearning.service,
     arm.service,
     control.service,

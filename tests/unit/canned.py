@@ -45,12 +45,17 @@ class CannedHook:
         self.log = logging.getLogger("canned")
         self.requests: list[Request] = []
         self.quota = Quota()
+        self.findings: list[tuple[str, str]] = []
         self._rules: list[tuple[str, re.Pattern[str], list[Any]]] = []
 
     def on(self, method: str, path: str, *answers: Any) -> CannedHook:
         """Answer requests whose address (without query) ends with a pattern; the last answer stays."""
         self._rules.insert(0, (method, re.compile(f"{path}$"), list(answers)))
         return self
+
+    def record_finding(self, finding: Any, job_name: str = "") -> None:
+        """Keep the cause of a refusal, and the job that it is about."""
+        self.findings.append((finding.cause, job_name))
 
     def asked(self, method: str, path: str = "") -> list[Request]:
         """The requests so far, of one method and one end of the address."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,18 +57,18 @@ class Sandbox:
         return found
 
 
-def start(data: Path, seed: Path) -> tuple[subprocess.Popen[bytes], Sandbox]:
+def start(data: Path, seed: Path, cloud: str = "public") -> tuple[subprocess.Popen[bytes], Sandbox]:
     """Start ``azure-sandbox serve`` and wait until it answers."""
     (data / "cloud.json").unlink(missing_ok=True)
     data.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "azure_sandbox", "serve", "--data", str(data), "--seed", str(seed)]
+    command = [sys.executable, "-m", "azure_sandbox", "serve", "--cloud", cloud, "--data", str(data)]
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT / 'sandbox'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
     }
     with (data / "sandbox.log").open("ab") as log:
         process = subprocess.Popen(
-            [*command, "--proxy-port", "0", "--metadata-port", "0"],
+            [*command, "--seed", str(seed), "--proxy-port", "0", "--metadata-port", "0"],
             stdout=log,
             stderr=log,
             env=environment,
@@ -110,6 +110,23 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     process, sandbox = start(data, seed_with_tests_own(data / "seed.yaml"))
     yield sandbox
     stop(process)
+
+
+FIGURES: list[str] = []
+
+
+@pytest.fixture
+def tell() -> Callable[[str], None]:
+    """Add a line to the terminal's summary, whether or not output is captured."""
+    return FIGURES.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the tests told."""
+    if FIGURES:
+        terminalreporter.section("wire")
+        for line in FIGURES:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

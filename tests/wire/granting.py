@@ -17,6 +17,7 @@ from tests.wire.conftest import Sandbox
 from tests.wire.identities import ARM, Client
 
 BROKER, LAND = "azureml_broker", "azureml_land"
+ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 
 
@@ -74,17 +75,16 @@ class Azure:
         headers = {**self.client.bearer(principal, "https://storage.azure.com"), "x-ms-version": "2021-12-02"}
         return self.client.http.get(url, headers=headers).status_code
 
-    def assign(self, principal: str, role: str, scope: str, name: str) -> None:
+    def assign(self, principal: str, role: str, scope: str, name: str, condition: str = "") -> None:
         """An owner makes a standing assignment."""
         who = self.sandbox.principal(principal)["object_id"]
         subscription = f"/subscriptions/{self.sandbox.description['subscription_id']}"
-        body = {
-            "properties": {
-                "principalId": who,
-                "roleDefinitionId": f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}",
-            }
+        properties = {
+            "principalId": who,
+            "roleDefinitionId": f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}",
+            **({"condition": condition, "conditionVersion": "2.0"} if condition else {}),
         }
-        self._assignment("PUT", scope, name, body)
+        self._assignment("PUT", scope, name, {"properties": properties})
 
     def unassign(self, scope: str, name: str) -> None:
         """An owner deletes an assignment."""

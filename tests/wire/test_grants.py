@@ -24,9 +24,8 @@ from airflow_provider_azureml.operators.grant import (
     AzureMLGrantReaperOperator,
     AzureMLRevokeAccessOperator,
 )
-from airflow_provider_azureml.triggers import probe
 from tests.wire.conftest import Sandbox
-from tests.wire.granting import BROKER, LAND, READER, Azure, with_broker
+from tests.wire.granting import ADMINISTRATOR, BROKER, LAND, READER, Azure, with_broker
 from tests.wire.identities import Client
 from tests.wire.worker import acting_as_worker, context
 
@@ -38,13 +37,12 @@ def worker(sandbox: Sandbox) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def azure(sandbox: Sandbox, client: Client, worker: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Azure:
-    monkeypatch.setattr(probe, "FIRST", 0.3)
+def azure(sandbox: Sandbox, client: Client, worker: dict[str, str]) -> Azure:
     return Azure(sandbox, client)
 
 
 def granting(grants: list[dict[str, str]], **options: Any) -> AzureMLGrantAccessOperator:
-    given = {"task_id": "grant", "grants": grants, "minimum_wait": 0.0, "timeout": 30.0}
+    given = {"task_id": "grant", "grants": grants, "minimum_wait": 0.0, "poll_interval": 0.3, "timeout": 30.0}
     return AzureMLGrantAccessOperator(**{**given, **options})
 
 
@@ -203,3 +201,55 @@ def test_the_command_line_says_what_it_would_delete_and_deletes_it_with_yes(
     assert azure.effects() == []
     assert main([*command, "--yes"]) == 0
     assert [effect for effect, _, _ in azure.effects()] == ["deleted"]
+
+
+BROKERS_CONDITION = (
+    "((!(ActionMatches{{'Microsoft.Authorization/roleAssignments/write'}})) OR "
+    "(@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {{{role}}} AND "
+    "@Request[Microsoft.Authorization/roleAssignments:PrincipalId] ForAnyOfAnyValues:GuidEquals {{{who}}})) AND "
+    "((!(ActionMatches{{'Microsoft.Authorization/roleAssignments/delete'}})) OR "
+    "(@Resource[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {{{role}}} AND "
+    "@Resource[Microsoft.Authorization/roleAssignments:PrincipalId] ForAnyOfAnyValues:GuidEquals {{{who}}}))"
+)
+
+
+@pytest.fixture
+def confined(azure: Azure) -> Iterator[str]:
+    """A container where the broker may give one role to one principal."""
+    scope, name = azure.sandbox.scope("classic"), str(uuid.uuid4())
+    who = azure.sandbox.principal("airflow-land")["object_id"]
+    azure.assign("broker", ADMINISTRATOR, scope, name, BROKERS_CONDITION.format(role=READER, who=who))
+    account = azure.sandbox.scope("classic", "Microsoft.Storage/storageAccounts", "classiclake")
+    azure.effects()
+    yield f"{account}/blobServices/default/containers/data"
+    azure.unassign(scope, name)
+
+
+def test_a_broker_with_a_condition_gives_what_it_names(azure: Azure, confined: str) -> None:
+    granted = granting([azure.grant(scope=confined)]).execute(context("grant"))
+    assert how(granted) == [LEASED]
+    assert list(revoke(granted).values()) == ["deleted"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"role": "Storage Blob Data Contributor"}, {"principal": "run-train"}],
+    ids=["another role", "another principal"],
+)
+def test_outside_of_its_condition_azure_refuses_and_the_error_says_so(
+    azure: Azure, confined: str, change: dict[str, str]
+) -> None:
+    with pytest.raises(AirflowFailException, match=r"roleAssignments/write") as refused:
+        granting([azure.grant(**{**change, "scope": confined})]).execute(context("grant"))
+    assert "the condition of its own role refuses" in str(refused.value)
+    assert azure.effects() == []
+
+
+def test_a_grant_has_a_condition_of_its_own_and_is_taken_back_by_it(azure: Azure) -> None:
+    condition = (
+        "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read'})) OR "
+        "(@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name] StringEquals 'models'))"
+    )
+    granted = granting([azure.grant(condition=condition)], probe_conn_id=LAND).execute(context("grant"))
+    assert azure.reads("airflow-land") == 200
+    assert list(revoke(granted).values()) == ["deleted"]

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from tests.wire.conftest import Sandbox
 from tests.wire.identities import ARM, GRAPH, STORAGE, VAULT, Client
@@ -171,7 +173,9 @@ def assert_azures_words(azure: Azure, refused: httpx.Response, identity: str, re
 
 def test_rbac_the_table_holds_both_planes_and_every_identity_of_the_demo(sandbox: Sandbox) -> None:
     # The tests' own, and the workspaces' system-assigned identities.
-    outside = {"owner", "scientist", "directory-admin", "run-classic", "nightly", "classic"}
+    own = yaml.safe_load((Path(__file__).parent / "seed.yaml").read_text())
+    tests = [*own["applications"], *own["managed_identities"]]
+    outside = {entry["name"] for entry in tests} | {"nightly", "classic"}
     assert set(sandbox.description["principals"]) - outside == set(ALLOWED)
     assert all(set(names) <= set(REQUESTS) for names in ALLOWED.values())
     assert len(PERMITTED) > 40

@@ -14,22 +14,18 @@ from collections.abc import Callable
 from azure_sandbox.kernel.clock import Clock
 
 
-def _never(now: float) -> float:
-    return math.inf
-
-
 class Agenda:
-    """The next moment at which something is due, and who does it."""
+    """The next moment at which something is due, and those who do it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._perform: Callable[[float], float] = _never
+        self._performers: list[Callable[[float], float]] = []
         #: Seconds since the epoch; infinite while nothing is planned.
         self.next = math.inf
 
     def served_by(self, perform: Callable[[float], float]) -> None:
-        """:param perform: does all that is due until a moment, and returns when the next is"""
-        self._perform = perform
+        """:param perform: does all of its own that is due until a moment, and returns when the next is"""
+        self._performers.append(perform)
 
     def expect(self, due: float) -> None:
         self.next = min(self.next, due)
@@ -38,4 +34,4 @@ class Agenda:
         """Do what has become due; next to nothing where that is nothing."""
         now = self._clock.time()
         if now >= self.next:
-            self.next = self._perform(now)
+            self.next = min((perform(now) for perform in self._performers), default=math.inf)

@@ -20,6 +20,7 @@ from azure_sandbox.kernel.lags import Lags
 from azure_sandbox.kernel.ledger import Ledger
 from azure_sandbox.kernel.network import Network, Origin
 from azure_sandbox.kernel.rbac import Authorizer
+from azure_sandbox.kernel.resources import Resources
 from azure_sandbox.kernel.scenarios import Scenarios
 from azure_sandbox.kernel.store import Store
 from azure_sandbox.kernel.throttle import Throttle
@@ -81,6 +82,7 @@ class Cloud:
             self.data / "keys" / "entra.pem",
             aliases=(self.azure.v1_issuer(self.tenant_id),),
         )
+        self.resources = Resources()
         self._ports: dict[type, Any] = {}
 
     def provide(self, port: type[P], implementation: P) -> None:

@@ -191,6 +191,14 @@ class Vaults(Protocol):
         ...
 
 
+class Registries(Protocol):
+    """Container registries. Offered by ``services/containerregistry``."""
+
+    def may_pull(self, name: str, object_id: str) -> bool | None:
+        """Whether a principal may pull from a registry; None where there is no such registry."""
+        ...
+
+
 class ActiveJobs(Protocol):
     """Jobs that have not ended. Offered by ``services/machinelearning``."""
 

@@ -19,7 +19,7 @@ from azure_sandbox.kernel.conditions import Asked, Condition
 from azure_sandbox.kernel.denies import Denies, DenyAssignment
 from azure_sandbox.kernel.groups import Groups
 from azure_sandbox.kernel.lags import Lags
-from azure_sandbox.kernel.ledger import Ledger
+from azure_sandbox.kernel.ledger import PLATFORM, Ledger
 from azure_sandbox.kernel.roles import Permission, RoleAssignment, RoleDefinition, contains
 from azure_sandbox.kernel.store import Store
 
@@ -215,9 +215,10 @@ class Authorizer:
     def assignment(self, guid: str) -> RoleAssignment | None:
         return self._assignments.get(guid.lower())
 
-    def assign(self, assignment: RoleAssignment) -> None:
+    def assign(self, assignment: RoleAssignment, *, begun: float | None = None) -> None:
         """Grant; whoever asks is granted it once the lag of role assignments has passed.
 
+        :param begun: when the platform began it, where nobody asks for that now
         :raises azure_sandbox.kernel.condition_parser.InvalidCondition: where it has one that cannot be read
         """
         if assignment.condition:
@@ -225,7 +226,7 @@ class Authorizer:
         assignment = replace(assignment, lag=self.lags.settings.role_assignment)
         if assignment.lag:
             self._unsettled_until = max(self._unsettled_until, assignment.created_on + assignment.lag)
-        self._write(assignment, "created", None)
+        self._write(assignment, "created", None, begun)
 
     def reassign(self, assignment: RoleAssignment) -> None:
         """Replace an assignment by one of its name: another condition, another description.
@@ -236,7 +237,13 @@ class Authorizer:
             parse(assignment.condition)
         self._write(assignment, "updated", self._assignments[assignment.guid.lower()])
 
-    def _write(self, assignment: RoleAssignment, effect: str, before: RoleAssignment | None) -> None:
+    def _write(
+        self,
+        assignment: RoleAssignment,
+        effect: str,
+        before: RoleAssignment | None,
+        begun: float | None = None,
+    ) -> None:
         key = assignment.guid.lower()
         with self.store.transaction():
             self._assignment_rows.put(key, asdict(assignment))
@@ -246,16 +253,25 @@ class Authorizer:
                 assignment.resource_id,
                 before=before.grant if before else None,
                 after=assignment.grant,
+                by=None if begun is None else PLATFORM,
+                at=begun,
             )
         self._assignments[key] = assignment
         self._decisions.clear()
 
-    def unassign(self, guid: str) -> RoleAssignment | None:
+    def unassign(self, guid: str, *, ended: float | None = None) -> RoleAssignment | None:
+        """Take a grant away; None where there is none of this name.
+
+        :param ended: when the platform ended it, where nobody asked for that
+        """
         found = self.assignment(guid)
         if found is not None:
+            by = None if ended is None else PLATFORM
             with self.store.transaction():
                 self._assignment_rows.delete(guid.lower())
-                self.ledger.record("role-assignment", "deleted", found.resource_id, before=found.grant)
+                self.ledger.record(
+                    "role-assignment", "deleted", found.resource_id, before=found.grant, by=by, at=ended
+                )
             del self._assignments[guid.lower()]
         self._decisions.clear()
         return found

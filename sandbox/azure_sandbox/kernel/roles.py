@@ -62,6 +62,7 @@ class RoleAssignment:
     :param lag: seconds after its creation at which the last replica knows it
     :param condition: empty where it has none
     :param updated_on: seconds since the epoch; 0 where it was never changed
+    :param ends: when it ends by itself, seconds since the epoch; 0: never
     """
 
     guid: str
@@ -76,16 +77,23 @@ class RoleAssignment:
     condition: str = ""
     updated_on: float = 0.0
     updated_by: str = ""
+    ends: float = 0.0
 
     @property
     def resource_id(self) -> str:
         return f"{self.scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{self.guid}"
 
     @property
-    def grant(self) -> dict[str, str]:
+    def grant(self) -> dict[str, str | float]:
         """What it gives to whom; ``role`` is the definition's id."""
-        given = {"principal_id": self.principal_id, "role": self.role, "scope": self.scope}
-        return {**given, "condition": self.condition} if self.condition else given
+        given: dict[str, str | float] = {
+            "principal_id": self.principal_id,
+            "role": self.role,
+            "scope": self.scope,
+        }
+        if self.condition:
+            given["condition"] = self.condition
+        return {**given, "ends": self.ends} if self.ends else given
 
 
 def contains(ancestor: str, scope: str) -> bool:

@@ -38,10 +38,12 @@ SECTIONS = (
     "groups",
     "storage_accounts",
     "key_vaults",
+    "container_registries",
     "workspaces",
     "role_definitions",
     "role_assignments",
     "deny_assignments",
+    "pim_policies",
 )
 
 
@@ -133,6 +135,7 @@ _KINDS = {
     "vault": ("key_vaults", "Microsoft.KeyVault/vaults", ""),
     "secret": ("key_vaults", "Microsoft.KeyVault/vaults", "/secrets/"),
     "workspace": ("workspaces", "Microsoft.MachineLearningServices/workspaces", ""),
+    "registry": ("container_registries", "Microsoft.ContainerRegistry/registries", ""),
     "identity": ("managed_identities", "Microsoft.ManagedIdentity/userAssignedIdentities", ""),
 }
 

@@ -100,6 +100,13 @@ SAMPLES = [
         "ARM",
         "may not assign roles",
     ),
+    (
+        "403 AuthorizationFailed: The client 'c' with object id 'o' does not have authorization to perform "
+        "action 'Microsoft.Authorization/roleAssignments/write' over scope "
+        "'/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/n' or the scope is invalid.",
+        "ARM",
+        "may not assign roles",
+    ),
     ("409 RoleAssignmentExists: The role assignment already exists.", "ARM", "exists already"),
     (
         "Error Code: AzureIdentityAccessTokenResolution.NetworkIsolationViolated",

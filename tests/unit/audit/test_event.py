@@ -15,6 +15,7 @@ from airflow_provider_azureml.audit.event import (
     Outcome,
     TaskKey,
     Who,
+    diagnosis,
 )
 from airflow_provider_azureml.errors import DeniedError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest.flow import Response
@@ -75,3 +76,8 @@ def test_a_task_instance_of_any_version_is_read() -> None:
     }
     del ti.try_number
     assert TaskKey.of(ti).try_number == 0
+
+
+def test_a_diagnosis_is_short_and_on_one_line() -> None:
+    found = diagnosis("data", "no\nrole", "x" * 3000)
+    assert found == {"plane": "data", "cause": "no?role", "mend": "x" * 2000}

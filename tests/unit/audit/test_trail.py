@@ -77,3 +77,8 @@ def test_lines_that_nobody_sealed_are_not_shown(log: Path) -> None:
     for path in log.glob("*/*.jsonl"):
         path.write_bytes(path.read_bytes().replace(b'"event":"1"', b'"event":"9"') + b'{"torn')
     assert ids(log, RUN) == ["2", "3", "4"]
+
+
+def test_only_the_wanted_days_are_read(log: Path) -> None:
+    assert events(log, Wanted(RUN), ["2025-12-31"]) == []
+    assert [event["event"] for event in events(log, Wanted(RUN), ["2026-01-01"])] == ["1", "2", "3", "4"]

@@ -102,3 +102,11 @@ def test_without_a_path_the_configured_folder_is_read(
     monkeypatch.setenv("AIRFLOW__AZUREML__AUDIT_PATH", str(log))
     assert main(["audit", "verify"]) == 0
     assert str(log) in capsys.readouterr().out
+
+
+def test_a_diagnosis_is_a_row_with_its_cause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "1", None, who=None, action="diagnosis", detail={"cause": "No role on the lake."})
+    assert main(["audit", "show", "r", "--path", str(tmp_path)]) == 0
+    row = capsys.readouterr().out.splitlines()[1]
+    assert "aml (-)" in row
+    assert row.endswith("No role on the lake.")

@@ -105,14 +105,11 @@ def test_errors_that_are_not_ours_pass_as_they_are() -> None:
         _ = 1 / 0
 
 
-@pytest.mark.parametrize("access", ["off", "explain"])
-def test_known_access_modes_are_taken(access: str) -> None:
-    check_access_mode(access)
+def test_known_access_modes_are_taken() -> None:
+    check_access_mode("verify", ("off", "explain", "verify"))
 
 
-@pytest.mark.parametrize(
-    "access, word", [("verify", "manifest"), ("grant", "manifest"), ("", "Choose one of")]
-)
-def test_an_access_mode_that_would_do_nothing_is_refused(access: str, word: str) -> None:
-    with pytest.raises(ConfigurationError, match=word):
-        check_access_mode(access)
+@pytest.mark.parametrize("access", ["verify", "grant", ""])
+def test_an_access_mode_that_would_do_nothing_is_refused_with_those_that_do(access: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"Choose one of: off, explain\."):
+        check_access_mode(access, ("off", "explain"))

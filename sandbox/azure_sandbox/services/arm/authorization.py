@@ -38,8 +38,8 @@ def requested_assignment(
             f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.",
         )
     given = properties_of(body)
-    role = _role_of(cloud, scope, given.get("roleDefinitionId"))
-    principal, kind = _principal_of(cloud, given)
+    role = role_of(cloud, scope, given.get("roleDefinitionId"))
+    principal, kind = principal_of(cloud, given)
     description, now = given.get("description"), cloud.clock.time()
     return RoleAssignment(
         name.lower(),
@@ -124,12 +124,15 @@ def assign(cloud: Cloud, wanted: RoleAssignment) -> bool:
     return True
 
 
-def attributes_of(cloud: Cloud, given: Body) -> Attributes:
-    """What a condition may ask of an assignment that is to be written, by its ``properties``."""
+def attributes_of(cloud: Cloud, given: Body, *, held: bool = False) -> Attributes:
+    """What a condition may ask of an assignment, by its ``properties``.
+
+    :param held: whether it is one that is there, and not one that is to be written
+    """
     role, principal = given.get("roleDefinitionId"), given.get("principalId")
     guid = role.rstrip("/").rpartition("/")[2] if isinstance(role, str) else ""
     principal = principal if isinstance(principal, str) else ""
-    return _attributes(REQUEST, guid, principal, kind_of(cloud, principal) or "")
+    return _attributes(RESOURCE if held else REQUEST, guid, principal, kind_of(cloud, principal) or "")
 
 
 def attributes_held(held: RoleAssignment) -> Attributes:
@@ -228,7 +231,11 @@ def _grant(assignment: RoleAssignment) -> tuple[str, str, str]:
     return assignment.scope.lower().rstrip("/"), assignment.principal_id.lower(), assignment.role
 
 
-def _role_of(cloud: Cloud, scope: str, role_id: Any) -> RoleDefinition:
+def role_of(cloud: Cloud, scope: str, role_id: Any) -> RoleDefinition:
+    """The role that an id names.
+
+    :raises AzureError: 400 where there is none that may be assigned at the scope
+    """
     if not isinstance(role_id, str):
         raise bad_request("InvalidRoleDefinitionId", "The role definition ID is missing.")
     guid = role_id.rstrip("/").rpartition("/")[2]
@@ -248,7 +255,11 @@ def kind_of(cloud: Cloud, object_id: str) -> str | None:
     return SERVICE_PRINCIPAL if cloud.port(Directory).principal_exists(object_id) else None
 
 
-def _principal_of(cloud: Cloud, given: Body) -> tuple[str, str]:
+def principal_of(cloud: Cloud, given: Body) -> tuple[str, str]:
+    """Object id and type of whom an assignment is for.
+
+    :raises AzureError: 400, naming what is wrong
+    """
     principal = given.get("principalId")
     if not isinstance(principal, str) or not is_guid(principal):
         raise bad_request("InvalidPrincipalId", "A valid principal ID must be provided for role assignment.")

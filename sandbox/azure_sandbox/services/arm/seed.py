@@ -14,6 +14,7 @@ from azure_sandbox.kernel.denies import ALL_PRINCIPALS, DenyAssignment
 from azure_sandbox.kernel.rbac import Permission, RoleAssignment, RoleDefinition
 from azure_sandbox.kernel.roles import GROUP, SERVICE_PRINCIPAL
 from azure_sandbox.kernel.seed import InvalidSeed, Seed, resolve_scope
+from azure_sandbox.services.arm.schedules import DEFAULT_DAYS, OUTCOMES, Policy, Schedules
 from azure_sandbox.services.arm.service import ResourceManager
 
 #: The parts of a permission, as the seed spells them.
@@ -21,7 +22,7 @@ PARTS = ("actions", "not_actions", "data_actions", "not_data_actions")
 _BUILT_IN = Path(__file__).with_name("builtin_roles.yaml")
 
 
-def seed_arm(cloud: Cloud, manager: ResourceManager, document: Seed) -> None:
+def seed_arm(cloud: Cloud, manager: ResourceManager, schedules: Schedules, document: Seed) -> None:
     """:raises InvalidSeed: where a grant names an unknown principal, role or scope"""
     for entry in yaml.safe_load(_BUILT_IN.read_text(encoding="utf8")):
         cloud.rbac.define(_role(entry, entry["guid"], "BuiltInRole", ("/",)))
@@ -33,6 +34,8 @@ def seed_arm(cloud: Cloud, manager: ResourceManager, document: Seed) -> None:
         _seed_assignment(cloud, manager, document, entry)
     for entry in document.get("deny_assignments") or ():
         _seed_deny(cloud, manager, document, entry)
+    for entry in document.get("pim_policies") or ():
+        schedules.add_policy(_policy(cloud, document, entry))
 
 
 def _group_names(document: Seed) -> list[str]:
@@ -129,3 +132,20 @@ def _seed_deny(cloud: Cloud, manager: ResourceManager, document: Seed, entry: di
         cloud.rbac.deny(deny)
     except InvalidCondition as error:
         raise InvalidSeed(f"deny_assignments: the condition of {name!r} is invalid. {error}") from None
+
+
+def _policy(cloud: Cloud, document: Seed, entry: dict[str, Any]) -> Policy:
+    unknown = sorted(set(entry) - {"scope", "role", "outcome", "days", "permanent"})
+    outcome, days = str(entry.get("outcome") or ""), entry.get("days", DEFAULT_DAYS)
+    if unknown:
+        raise InvalidSeed(f"pim_policies: unknown field {unknown[0]!r}")
+    if outcome not in ("", *OUTCOMES):
+        raise InvalidSeed(f"pim_policies: outcome {outcome!r} is none of {', '.join(OUTCOMES)}")
+    if isinstance(days, bool) or not isinstance(days, (int, float)) or days <= 0:
+        raise InvalidSeed(f"pim_policies: days {days!r} must be a number above 0")
+    role = entry.get("role")
+    found = next((r for r in cloud.rbac.roles() if r.name.lower() == str(role).lower()), None)
+    if role and found is None:
+        raise InvalidSeed(f"pim_policies: no role is named {role!r}")
+    scope = resolve_scope(cloud, document, str(entry.get("scope") or "subscription"))
+    return Policy(scope, found.guid if role and found else "", outcome, days, bool(entry.get("permanent")))

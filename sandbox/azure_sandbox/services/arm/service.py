@@ -88,6 +88,11 @@ class ResourceManager:
             and identity.resource_id.lower().startswith(above.lower() + "/")
         ]
 
+    def user_assigned(self) -> list[str]:
+        """ARM ids of the managed identities that are resources of their own."""
+        marker = f"/providers/{UAMI}/".lower()
+        return [found.resource_id for found in self.identities(None) if marker in found.resource_id.lower()]
+
     def check_identity_name(self, name: str) -> None:
         if not _IDENTITY_NAME.fullmatch(name):
             raise bad_request(

@@ -13,7 +13,14 @@ from azure_sandbox.services.machinelearning.workspaces import Workspaces, system
 
 _MODES = ("accesskey", "identity")
 #: Members that are kept and shown, and change nothing here.
-_SWITCHES = ("friendlyName", "description", "publicNetworkAccess", "v1LegacyMode", "imageBuildCompute")
+_SWITCHES = (
+    "containerRegistry",
+    "friendlyName",
+    "description",
+    "publicNetworkAccess",
+    "v1LegacyMode",
+    "imageBuildCompute",
+)
 
 
 def new_workspace(cloud: Cloud, group: str, name: str, document: Json) -> Workspace:

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from azure_sandbox.kernel.clock import iso
 from azure_sandbox.kernel.errors import AzureError, not_found
-from azure_sandbox.kernel.operation import Call, Handler, Operation
+from azure_sandbox.kernel.operation import ANY_CALLER, Call, Handler, Need, Operation
 from azure_sandbox.kernel.surfaces import MANAGEMENT
 from azure_sandbox.services.storage import changes
 from azure_sandbox.services.storage.lake import Lake
@@ -17,9 +17,16 @@ from azure_sandbox.services.storage.records import Account, Container
 
 _ACCOUNTS = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts"
 _ACCOUNT = _ACCOUNTS + "/{account}"
+_EVERY_ACCOUNT = "/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts"
+_NAME_CHECK = "/subscriptions/{subscription}/providers/Microsoft.Storage/checkNameAvailability"
 _CONTAINERS = _ACCOUNT + "/blobServices/default/containers"
-_TYPE = "Microsoft.Storage/storageAccounts"
-_CONTAINER_TYPE = f"{_TYPE}/blobServices/containers"
+KIND = "Microsoft.Storage/storageAccounts"
+_CHECK = "Microsoft.Storage/checknameavailability/read"
+_ENCRYPTION = {
+    "services": {"blob": {"enabled": True, "keyType": "Account"}},
+    "keySource": "Microsoft.Storage",
+}
+_CONTAINER_TYPE = f"{KIND}/blobServices/containers"
 
 
 class Accounts:
@@ -33,12 +40,15 @@ class Accounts:
             return Operation(MANAGEMENT, method, path, handler, action)
 
         return [
-            on("GET", _ACCOUNTS, self.list_accounts, f"{_TYPE}/read"),
-            on("GET", _ACCOUNT, self.get, f"{_TYPE}/read"),
-            on("PUT", _ACCOUNT, self.put, f"{_TYPE}/write"),
-            on("PATCH", _ACCOUNT, self.patch, f"{_TYPE}/write"),
-            on("POST", f"{_ACCOUNT}/regenerateKey", self.regenerate, f"{_TYPE}/regenerateKey/action"),
-            on("POST", f"{_ACCOUNT}/listKeys", self.list_keys, f"{_TYPE}/listKeys/action"),
+            on("GET", _ACCOUNTS, self.list_accounts, f"{KIND}/read"),
+            # Of the subscription a caller is shown what it may read.
+            on("GET", _EVERY_ACCOUNT, self.list_readable, ANY_CALLER),
+            Operation(MANAGEMENT, "POST", _NAME_CHECK, self.check_name, _check_need),
+            on("GET", _ACCOUNT, self.get, f"{KIND}/read"),
+            on("PUT", _ACCOUNT, self.put, f"{KIND}/write"),
+            on("PATCH", _ACCOUNT, self.patch, f"{KIND}/write"),
+            on("POST", f"{_ACCOUNT}/regenerateKey", self.regenerate, f"{KIND}/regenerateKey/action"),
+            on("POST", f"{_ACCOUNT}/listKeys", self.list_keys, f"{KIND}/listKeys/action"),
             on("GET", _CONTAINERS, self.list_containers, f"{_CONTAINER_TYPE}/read"),
             on("GET", f"{_CONTAINERS}/{{container}}", self.get_container, f"{_CONTAINER_TYPE}/read"),
             on("PUT", f"{_CONTAINERS}/{{container}}", self.put_container, f"{_CONTAINER_TYPE}/write"),
@@ -50,7 +60,7 @@ class Accounts:
         if account is None or f"/resourcegroups/{group}/".lower() not in account.resource_id.lower():
             raise not_found(
                 "ResourceNotFound",
-                f"The Resource '{_TYPE}/{name}' under resource group '{group}' was not found. "
+                f"The Resource '{KIND}/{name}' under resource group '{group}' was not found. "
                 "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
             )
         return account
@@ -60,6 +70,22 @@ class Accounts:
         found = [item for item in self._lake.catalog.accounts() if group in item.resource_id.lower()]
         return JSONResponse({"value": [_account_resource(item) for item in found]})
 
+    async def list_readable(self, call: Call) -> Response:
+        allowed, who = call.cloud.rbac.allowed, call.caller.object_id
+        every = self._lake.catalog.accounts()
+        found = [item for item in every if allowed(who, f"{KIND}/read", item.resource_id)]
+        return JSONResponse({"value": [_account_resource(item) for item in found]})
+
+    async def check_name(self, call: Call) -> Response:
+        name = str((await call.json()).get("name"))
+        if not changes.is_name(name):
+            reason, text = "AccountNameInvalid", f"{name} is not a valid storage account name."
+        elif self._lake.catalog.account(name):
+            reason, text = "AlreadyExists", f"The storage account named {name} is already taken."
+        else:
+            return JSONResponse({"nameAvailable": True})
+        return JSONResponse({"nameAvailable": False, "reason": reason, "message": text})
+
     async def get(self, call: Call) -> Response:
         return JSONResponse(_account_resource(self._account(call)))
 
@@ -67,7 +93,7 @@ class Accounts:
         """Create an account, or change one that exists. Done when it answers."""
         name, group, body = call.params["account"], call.params["group"], await call.json()
         if self._lake.catalog.account(name) is None:
-            scope = call.cloud.resource_scope(group, _TYPE, name)
+            scope = call.cloud.resource_scope(group, KIND, name)
             made = changes.new_account(call.cloud, name, scope, body)
             self._lake.catalog.add_account(made)
             return JSONResponse(_account_resource(made))
@@ -119,6 +145,10 @@ class Accounts:
         return JSONResponse(_container_resource(made), 201)
 
 
+def _check_need(call: Call) -> Need:
+    return Need(_CHECK, call.path.partition("/providers/")[0])
+
+
 def _keys(account: Account) -> Response:
     times = account.key_times or (account.created,) * len(account.keys)
     keys = [
@@ -140,7 +170,7 @@ def _account_resource(account: Account) -> dict[str, Any]:
     return {
         "id": account.resource_id,
         "name": account.name,
-        "type": _TYPE,
+        "type": KIND,
         "location": account.location,
         "kind": "StorageV2",
         "sku": {"name": "Standard_LRS", "tier": "Standard"},
@@ -156,6 +186,7 @@ def _account_resource(account: Account) -> dict[str, Any]:
             "primaryLocation": account.location,
             "statusOfPrimary": "available",
             "primaryEndpoints": {service: f"https://{account.host(service)}/" for service in ("blob", "dfs")},
+            "encryption": _ENCRYPTION,
             "publicNetworkAccess": account.public_access,
             "networkAcls": account.rules,
         },

@@ -8,7 +8,7 @@ from azure_sandbox.kernel.operation import Surface
 from azure_sandbox.kernel.ports import Lake as LakePort
 from azure_sandbox.kernel.service import Seed, Service
 from azure_sandbox.services.storage import access, blob, dfs
-from azure_sandbox.services.storage.account import Accounts
+from azure_sandbox.services.storage.account import KIND, Accounts
 from azure_sandbox.services.storage.authentication import authenticator
 from azure_sandbox.services.storage.catalog import Catalog
 from azure_sandbox.services.storage.disk import Disk
@@ -31,6 +31,8 @@ def service(cloud: Cloud) -> Service:
     blob_surface = Surface(
         "blob", ("{account}.blob.$storage",), authenticate, render.blob, access.denied, access.permits
     )
+
+    cloud.resources.offer(KIND, lambda: [account.resource_id for account in catalog.accounts()])
 
     def seed(document: Seed) -> None:
         seed_accounts(cloud, lake, document.get("storage_accounts") or [])

@@ -86,9 +86,9 @@ class Lab(Workspace):
         urls = self.history(name, "/details").json()["logFiles"]
         return str(self.sandbox.http.get(urls["system_logs/data_capability/rslex.log"]).text)
 
-    def assign(self, object_id: str, role: str) -> None:
-        """A role on the account."""
-        scope = self.cloud.resource_scope("rg", "Microsoft.Storage/storageAccounts", "vault0")
+    def assign(self, object_id: str, role: str, scope: str = "") -> None:
+        """A role on a scope, the account where none is named."""
+        scope = scope or self.cloud.resource_scope("rg", "Microsoft.Storage/storageAccounts", "vault0")
         guid = next(item.guid for item in self.cloud.rbac.roles() if item.name == role)
         body = {
             "properties": {
@@ -97,7 +97,7 @@ class Lab(Workspace):
                 "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{guid}",
             }
         }
-        name = stable_guid("assignment", object_id, role)
+        name = stable_guid("assignment", object_id, role, scope)
         url = f"https://management.azure.com{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
         answer = self.as_("admin")._send(url, "PUT", body, {"api-version": "2022-04-01"})
         assert answer.status_code in (200, 201), answer.text

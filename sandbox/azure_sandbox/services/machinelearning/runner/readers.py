@@ -25,6 +25,7 @@ class Reader:
     :param machine: the managed identities of its compute target: its code may ask for any of them
     :param named: client id of the one that the job's definition names; empty where it names none
     :param compute_type: of its compute target; empty for serverless jobs
+    :param puller: object id of who pulls its image; empty where nobody can
     """
 
     principal: str
@@ -33,15 +34,15 @@ class Reader:
     machine: tuple[ManagedIdentity, ...] = ()
     named: str = ""
     compute_type: str = ""
+    puller: str = ""
 
 
 def reader_of(workspaces: Workspaces, workspace: Workspace, run: Run) -> Reader:
     asked = asked_identity(run.body)
     own = workspaces.own_identity(workspace)
     compute = workspace.compute(str(run.body.get("computeId") or "").rstrip("/").rpartition("/")[2])
-    machine: tuple[ManagedIdentity, ...] = ()
-    if compute is not None and asked["kind"] in ("", "managed"):
-        machine = tuple(workspaces.compute_identities(workspace, compute))
+    target = tuple(workspaces.compute_identities(workspace, compute)) if compute else ()
+    machine = target if asked["kind"] in ("", "managed") else ()
     named = next((item.client_id for item in machine if asked["id"] and asked["id"] in _names(item)), "")
     return Reader(
         principal=run.run_identity,
@@ -50,7 +51,15 @@ def reader_of(workspaces: Workspaces, workspace: Workspace, run: Run) -> Reader:
         machine=machine,
         named=named,
         compute_type=compute.type if compute else "",
+        puller=_puller(run, target if compute else None, own),
     )
+
+
+def _puller(run: Run, target: tuple[ManagedIdentity, ...] | None, workspace: ManagedIdentity | None) -> str:
+    """The compute target's first identity; of a serverless job its own, else the workspace's."""
+    if target is not None:
+        return target[0].principal_id if target else ""
+    return run.run_identity or (workspace.principal_id if workspace else "")
 
 
 def _names(identity: ManagedIdentity) -> tuple[str, str, str]:

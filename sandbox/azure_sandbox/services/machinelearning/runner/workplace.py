@@ -13,6 +13,7 @@ from azure_sandbox.kernel.ports import Lake
 from azure_sandbox.services.machinelearning.assets import Assets
 from azure_sandbox.services.machinelearning.locations import Location, locate
 from azure_sandbox.services.machinelearning.records import JobFailure, Json, Run, Workspace
+from azure_sandbox.services.machinelearning.runner.images import check_image
 from azure_sandbox.services.machinelearning.runner.readers import Reader
 from azure_sandbox.services.machinelearning.runner.secrets import JobSecrets
 
@@ -94,7 +95,8 @@ class Workplace:
     def environment_asset(self) -> tuple[str, Json]:
         """Name and properties of the environment that the job names; an empty one for none.
 
-        :raises JobFailure: for an environment of a registry, whose image only Azure can pull
+        :raises JobFailure: for an environment of a registry, whose image only Azure can pull, and for an
+            image that nobody may pull for the job
         """
         reference = self.run.body.get("environmentId")
         if not reference:
@@ -108,6 +110,7 @@ class Workplace:
                 "sandbox: use an environment with a conda file, whose pip packages it installs.",
                 inner="ImagePullError",
             )
+        check_image(self.cloud, str(entry["properties"].get("image") or ""), self.reader.puller)
         return f"{entry['name']}:{entry['version']}", entry["properties"]
 
     def fetch_code(self) -> None:

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is leased for a job, and what becomes of it when the job ends; over HTTP in tests/wire/test_verify.py."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_azureml.access.evaluate import Decision, Need
+from airflow_provider_azureml.access.needs import Wanted
+from airflow_provider_azureml.access.verify import Judged
+from airflow_provider_azureml.errors import ConfigurationError, JobUserError
+from airflow_provider_azureml.operators import lending
+from airflow_provider_azureml.rest.assignment import Grant
+
+SCOPE, READER = "/subscriptions/s", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+READS = Wanted("run", Need("a/read", SCOPE, data=True), "reads", "Storage Blob Data Reader", "p")
+GRANT = Grant("p", READER, SCOPE, role_name="Storage Blob Data Reader")
+
+
+def judged(wanted: Wanted = READS, verdict: Any = "DENIED", by: str = "") -> Judged:
+    return Judged(wanted, Decision(verdict, "", by))
+
+
+def test_a_run_identity_is_granted_the_least_role_for_what_it_needs() -> None:
+    assert lending.candidates([judged(), judged()]) == [GRANT]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted("submitter", READS.need, "reads", READS.role, "p"),
+        Wanted("run", READS.need, "reads", "AML Job Submitter", "p"),
+        Wanted("run", READS.need, "reads", "", "p"),
+        Wanted("run", READS.need, "reads", READS.role, ""),
+        Wanted("run", READS.need, "reads", READS.role, "p", secret="AccountKey"),
+        Wanted("run", READS.need, "reads", READS.role, "p", doubt="who knows"),
+    ],
+)
+def test_nobody_else_and_nothing_else_is_granted(wanted: Wanted) -> None:
+    assert lending.grant_of(wanted) is None
+
+
+def test_what_is_there_for_a_while_is_leased_too_and_what_stands_is_not() -> None:
+    ours = judged(verdict="ALLOWED", by=f"{SCOPE}/x/{GRANT.name.upper()}")
+    later = judged(verdict="ALLOWED", by=Grant("p", READER, SCOPE, generation=3).id)
+    standing = judged(verdict="ALLOWED", by=f"{SCOPE}/x/another")
+    assert list(lending.shared([ours, later])) == [GRANT, GRANT]
+    assert list(lending.shared([standing, judged()])) == []
+
+
+@pytest.mark.parametrize(
+    "text, try_number, stays",
+    [
+        ("AuthorizationPermissionMismatch: This request is not authorized", 1, True),
+        ("ScriptExecution.StreamAccess: StreamError(PermissionDenied(", 1, True),
+        ("AuthorizationPermissionMismatch", 3, False),
+        ("exit code 1", 1, False),
+    ],
+)
+def test_a_grant_that_may_not_have_arrived_stays_for_the_next_try(
+    text: str, try_number: int, stays: bool
+) -> None:
+    ti = SimpleNamespace(try_number=try_number, max_tries=2)
+    assert lending._may_be_too_early(JobUserError("j", "Failed", text), ti) is stays
+
+
+def test_a_job_that_is_not_waited_for_is_granted_nothing() -> None:
+    task: Any = SimpleNamespace(wait_for_completion=False)
+    with pytest.raises(ConfigurationError, match="wait_for_completion"), lending.lent(task, {}):
+        raise AssertionError("it began")
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", "901", "nan"])
+def test_a_wait_that_is_none_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__AZUREML__GRANT_WAIT", given)
+    with pytest.raises(ConfigurationError, match="grant_wait"):
+        lending.minimum_wait()
+
+
+def test_a_wait_is_two_minutes_unless_somebody_knows_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW__AZUREML__GRANT_WAIT", raising=False)
+    assert lending.minimum_wait() == 120.0
+    monkeypatch.setenv("AIRFLOW__AZUREML__GRANT_WAIT", "300")
+    assert lending.minimum_wait() == 300.0
