@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The template's shape; that it deploys is proven in tests/wire/test_access_arm.py."""
+"""The template's shape; that it deploys is proven in tests/wire/test_az.py."""
 
 from __future__ import annotations
 
