@@ -4,25 +4,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from azure_sandbox.kernel.errors import AzureError
 
 _KEY = re.compile(r"\(\s*appId\s*=\s*'([^']*)'\s*\)", re.IGNORECASE)
-_TEXT = r"'(?P<text>(?:[^']|'')*)'"
-_FORMS: tuple[tuple[re.Pattern[str], Callable[[list[str], str], bool]], ...] = (
-    (re.compile(rf"(?P<name>\w+)\s+eq\s+{_TEXT}"), lambda held, text: text in held),
-    (
-        re.compile(rf"startswith\((?P<name>\w+)\s*,\s*{_TEXT}\)", re.IGNORECASE),
-        lambda held, text: any(one.startswith(text) for one in held),
-    ),
-    (
-        re.compile(rf"(?P<name>\w+)/any\((?P<one>\w+):\s*(?P=one)\s+eq\s+{_TEXT}\)", re.IGNORECASE),
-        lambda held, text: text in held,
-    ),
-)
+_TEXT = r"'(?P<value>(?:[^']|'')*)'"
+#: The three forms of a term: a property's text, its beginning, one of a list of texts.
+_TERMS = {
+    "eq": re.compile(rf"(?P<name>\w+)\s+eq\s+{_TEXT}"),
+    "startswith": re.compile(rf"startsWith\(\s*(?P<name>\w+)\s*,\s*{_TEXT}\s*\)", re.IGNORECASE),
+    "any": re.compile(rf"(?P<name>\w+)/any\(\s*(\w+)\s*:\s*\2\s+eq\s+{_TEXT}\s*\)", re.IGNORECASE),
+}
 _PAGE = 100
 _LARGEST_PAGE = 999
 
@@ -56,26 +51,27 @@ def select(resource: Resource, query: Mapping[str, str]) -> Resource:
 
 
 def matching(resources: Sequence[Resource], query: Mapping[str, str]) -> list[Resource]:
-    """Those that ``$filter`` lets through: ``property eq 'text'``, ``startswith(property,'text')``, and
-    ``list/any(x:x eq 'text')``; nothing else is understood.
+    """Those that ``$filter`` lets through; understood is one term of those in the table above.
 
     :raises AzureError: 400 for any other filter
     """
     expression = query.get("$filter")
     if not expression:
         return list(resources)
-    for form, test in _FORMS:
-        found = form.fullmatch(expression.strip())
+    for kind, pattern in _TERMS.items():
+        found = pattern.fullmatch(expression.strip())
         if found:
-            name, value = found["name"], found["text"].replace("''", "'").lower()
-            return [r for r in resources if test(_lower(r.get(name)), value)]
+            name, value = found["name"], found["value"].replace("''", "'").lower()
+            return [r for r in resources if _holds(kind, r.get(name), value)]
     raise AzureError(400, "Request_UnsupportedQuery", "Unsupported Query.")
 
 
-def _lower(found: Any) -> list[str]:
-    """A text, or a list of them, as a list in lower case."""
-    listed = found if isinstance(found, list) else [found]
-    return [text.lower() for text in listed if isinstance(text, str)]
+def _holds(kind: str, held: object, value: str) -> bool:
+    if kind == "any":
+        return isinstance(held, list) and value in (str(entry).lower() for entry in held)
+    if not isinstance(held, str):
+        return False
+    return held.lower().startswith(value) if kind == "startswith" else held.lower() == value
 
 
 def page(resources: Sequence[Resource], query: Mapping[str, str], url: str) -> Resource:

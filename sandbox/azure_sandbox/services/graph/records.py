@@ -32,9 +32,10 @@ def service_principal(identity: Identity) -> Resource:
         "appId": identity.client_id,
         "displayName": identity.name,
         "accountEnabled": identity.enabled,
-        "servicePrincipalNames": [identity.client_id],
         "servicePrincipalType": identity.kind if identity.kind != APPLICATION else "Application",
         "alternativeNames": alternative,
+        "appDisplayName": identity.name,
+        "servicePrincipalNames": [identity.client_id],
         "createdDateTime": iso_z(identity.created),
     }
 
