@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 
 from airflow_provider_azureml.access.check import Asked, Check
 from airflow_provider_azureml.access.declared import Identity, Manifest
 from airflow_provider_azureml.access.facts import WorkspaceFacts
 from airflow_provider_azureml.access.needs import needs_of_job
+from airflow_provider_azureml.access.report import Report
+from airflow_provider_azureml.access.reported import Reporting, crossings
 from airflow_provider_azureml.access.row import Row
 from airflow_provider_azureml.access.survey import Survey, survey
+from airflow_provider_azureml.compat import configured
 from airflow_provider_azureml.errors import ConfigurationError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.dag_folder import DagFolder, Task
+from airflow_provider_azureml.hooks.namespace import configured_namespaces
 from airflow_provider_azureml.hooks.task_needs import needs_of_task
 from airflow_provider_azureml.spec.job import compile_job
 
@@ -32,13 +38,29 @@ class Comparison:
     hook: AzureMLHook
     folder: DagFolder | None = None
 
-    def rows(self) -> list[Row]:
-        """All lines. Raises ServiceError where Azure gives no answer at all."""
+    @cached_property
+    def check(self) -> Check:
+        """The comparison with all that it needs, read once. Raises ServiceError where Azure gives no answer."""
         seen = self.hook.run(survey(self.manifest))
         tenant = self.hook.settings.tenant_id or self.hook.identity().tenant_id
         asked = {identity.name: list(self._asked(identity, seen)) for identity in self.manifest.identities}
-        rows = Check(self.manifest, seen, tenant, asked).rows()
-        return [*rows, *self._connections(seen), *self._strangers()]
+        return Check(self.manifest, seen, tenant, asked)
+
+    def rows(self) -> list[Row]:
+        """All lines. Raises ServiceError where Azure gives no answer at all."""
+        found = [*self.check.rows(), *self._connections(self.check.survey), *self._strangers()]
+        return [*found, *crossings(self.check, configured_namespaces())]
+
+    def report(self, rows: Sequence[Row], command: str) -> Report:
+        """The same for the page.
+
+        :param rows: what `rows` gave.
+        :param command: the command line that makes it again.
+        """
+        known = self.folder.connections if self.folder else {}
+        auths = {name: str(fields.get("auth") or "") for name, fields in known.items()}
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return Reporting(self.check, rows, auths).report(now, command, configured("azureml", "deployment_id"))
 
     def _asked(self, identity: Identity, seen: Survey) -> Iterator[Asked]:
         if self.folder is None:

@@ -23,7 +23,10 @@ def overview(
     report: Report,
     denials: Mapping[Task, Denial],
 ) -> dict[str, Any]:
-    """The rows of the DAGs that a user may read, and the identities and differences that they are about."""
+    """The rows of the DAGs that a user may read, and the identities and differences that they are about.
+
+    A difference about no identity or task, such as a storage account that takes keys, is for all readers.
+    """
     own = {(use.dag_id, use.task_id): use for use in uses if use.dag_id in readable}
     lines = {(line.dag_id, line.task_id): line for line in report.tasks if line.dag_id in readable}
     denied = {task for task in denials if task[0] in readable}
