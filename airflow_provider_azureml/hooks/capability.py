@@ -126,4 +126,6 @@ def refused(name: str, error: DeniedError) -> Capability:
 
 
 def _reason(error: ServiceError) -> str:
-    return f"{error.status} {error.code}: {error.message}"
+    """On one line: the others of Storage and Key Vault repeat it, with ids and the time."""
+    first = next(iter(error.message.splitlines()), "")
+    return f"{error.status} {error.code}: {first}"

@@ -157,7 +157,8 @@ def shared_session(conn_id: str) -> SharedSession:
 
 def quota_of(settings: Settings) -> Quota:
     """The one of the running loop for a connection's ARM host and principal."""
-    key = (settings.cloud.resource_manager, settings.tenant_id, settings.client_id)
+    who = (settings.tenant_id, settings.client_id, settings.object_id, settings.resource_id)
+    key = (settings.cloud.resource_manager, *who)
     return _QUOTAS.setdefault(asyncio.get_running_loop(), {}).setdefault(key, Quota(_loop_time))
 
 

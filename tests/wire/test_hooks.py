@@ -48,11 +48,42 @@ def test_each_connection_becomes_its_own_principal(
     found: dict[str, Any], sandbox: Sandbox, connection: str, principal: str
 ) -> None:
     expected = sandbox.description["principals"][principal]
-    assert found["identities"][connection] == {
-        "object_id": expected["object_id"],
-        "client_id": expected["client_id"],
-        "works": True,
-    }
+    identity = found["identities"][connection]
+    assert (identity["object_id"], identity["client_id"]) == (expected["object_id"], expected["client_id"])
+    assert identity["works"]
+
+
+TOLD = {
+    "azureml_rotation": ["ALLOWED sign in to ARM", "UNKNOWN list the vault's secrets"],
+    "azureml_land": ["ALLOWED sign in to ARM", "UNKNOWN list the lake's containers"],
+    "azureml_prep": [
+        "ALLOWED sign in to ARM",
+        "ALLOWED read the workspace",
+        "ALLOWED submit jobs",
+        "ALLOWED cancel jobs",
+    ],
+    "azureml_registry": [
+        "ALLOWED sign in to ARM",
+        "ALLOWED read the workspace",
+        "DENIED submit jobs",
+        "DENIED cancel jobs",
+    ],
+}
+
+
+@pytest.mark.parametrize("connection", TOLD)
+def test_the_test_button_tells_what_a_connection_can_do(found: dict[str, Any], connection: str) -> None:
+    head, *lines = found["identities"][connection]["told"].splitlines()
+    assert found["identities"][connection]["object_id"] in head
+    assert [" ".join(line.split(":")[0].split()) for line in lines] == TOLD[connection]
+
+
+def test_the_test_button_tells_how_it_signed_in(found: dict[str, Any], sandbox: Sandbox) -> None:
+    worker = sandbox.principal("airflow-worker")["client_id"]
+    told = found["identities"]["azureml_prep"]["told"]
+    assert told.startswith(
+        f"Signed in, federated by managed_identity (client_id {worker}, from IMDS): tenant "
+    )
 
 
 def test_the_lake_takes_files_of_any_size_and_gives_them_back(found: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ NAMES = (
     "federated by okta, key in Key Vault",
     "federated by aws_sts",
     "federated by aws_sts, role assumed",
+    "federated by aws_sts, a pod's own role",
     "federated by cognito",
     "federated by gcp_metadata",
     "managed_identity by client id",

@@ -53,12 +53,18 @@ def write_seed(path: Path, cloud: Cloud) -> Path:
 
 
 def ways(sandbox: Sandbox, cloud: Cloud, folder: Path) -> dict[str, Way]:
-    """All ways by name; puts certificates on an application and into the vault first."""
+    """All ways by name; puts certificates on an application and into the vault, and logs the Azure CLI in."""
     with closing(Certificates(sandbox, cloud, folder)) as made:
-        return _ways(sandbox, cloud, folder, made)
+        cli = signed_in_cli(sandbox, cloud, folder, made.token_file("train"))
+        tenant = sandbox.description["tenant_id"]
+        asks_cli = Way(
+            "pod", {"auth": "azure_cli", "cloud": cloud.name, "tenant_id": tenant}, environment=cli
+        )
+        return {**own_ways(sandbox, cloud, made), "azure_cli": asks_cli}
 
 
-def _ways(sandbox: Sandbox, cloud: Cloud, folder: Path, made: Certificates) -> dict[str, Way]:
+def own_ways(sandbox: Sandbox, cloud: Cloud, made: Certificates) -> dict[str, Way]:
+    """Those that need nothing but the package."""
     described, tenant = sandbox.description, sandbox.description["tenant_id"]
     vaulted = {
         "credential_vault_url": f"https://whovault.{cloud.vault_suffix}",
@@ -108,6 +114,16 @@ def _ways(sandbox: Sandbox, cloud: Cloud, folder: Path, made: Certificates) -> d
         "federated by aws_sts, role assumed": aws(
             "role", "worker", "aws_sts", aws_role_arn="arn:aws:iam::123456789012:role/train", aws_tags=True
         ),
+        "federated by aws_sts, a pod's own role": Way(
+            "irsa",
+            app("irsa", "federated", federated_source="aws_sts", aws_region="eu-west-1"),
+            environment={
+                "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/irsa",
+                "AWS_WEB_IDENTITY_TOKEN_FILE": str(made.token_file("other")),
+                "AWS_REGION": "eu-west-1",
+                "AWS_DEFAULT_REGION": "eu-west-1",
+            },
+        ),
         "federated by cognito": aws(
             "cognito",
             "direct",
@@ -137,11 +153,6 @@ def _ways(sandbox: Sandbox, cloud: Cloud, folder: Path, made: Certificates) -> d
         ),
         "client_secret, cloud written out": Way(
             "secret", app("secret", "client_secret") | {"cloud": own}, secret
-        ),
-        "azure_cli": Way(
-            "pod",
-            {"auth": "azure_cli", "cloud": cloud.name, "tenant_id": tenant},
-            environment=signed_in_cli(sandbox, cloud, folder, made.token_file("train")),
         ),
         "default, a secret in the environment": Way("secret", anybody, environment=strays),
         "default, the machine's identity": Way(

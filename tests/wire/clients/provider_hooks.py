@@ -36,11 +36,8 @@ def identities() -> dict[str, Any]:
     found = {}
     for name in CONNECTIONS:
         who = AzureMLHook(name).identity()
-        found[name] = {
-            "object_id": who.object_id,
-            "client_id": who.app_id,
-            "works": AzureMLHook(name).test_connection()[0],
-        }
+        works, told = AzureMLHook(name).test_connection()
+        found[name] = {"object_id": who.object_id, "client_id": who.app_id, "works": works, "told": told}
     return found
 
 
