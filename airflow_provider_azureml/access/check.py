@@ -83,8 +83,7 @@ class Check:
         seen = self.survey.seen[declared.key]
         holding = self._holding(seen)
         for grant, role in self.pairs(declared):
-            prefix = f" below {grant.prefix}" if grant.prefix else ""
-            line = (identity.name, part, plane_of(grant.scope), grant.role + prefix, grant.scope)
+            line = (identity.name, part, plane_of(grant.scope), granted(grant), grant.scope)
             if holding is None:
                 yield Row(*line, *_unseen(seen))
                 continue
@@ -235,6 +234,11 @@ class Check:
                 line = ("-", "-", row.VAULT, "key vault", vault.resource_id)
                 reason = "access policies decide there; roles count for nothing"
                 yield Row(*line, row.MISMATCH, "", reason, "enableRbacAuthorization")
+
+
+def granted(grant: DeclaredGrant) -> str:
+    """What a declared grant is called in a line."""
+    return f"{grant.role} below {grant.prefix}" if grant.prefix else grant.role
 
 
 def _unseen(seen: Seen) -> tuple[str, str, str]:

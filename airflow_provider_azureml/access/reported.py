@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow_provider_azureml.access import row as state
-from airflow_provider_azureml.access.check import Asked, Check
+from airflow_provider_azureml.access.check import Asked, Check, granted
 from airflow_provider_azureml.access.declared import DeclaredPrincipal, Identity
 from airflow_provider_azureml.access.namespace import Namespaces, crossing
 from airflow_provider_azureml.access.needs import Wanted
@@ -92,7 +92,6 @@ class Reporting:
         named = {part: self._name(declared) for part, declared in identity.principals.items()}
         for full in dict.fromkeys((*identity.tasks, *identity.ungranted)):
             dag_id, _, task_id = full.partition(".")
-            asked = self._asked(identity, task_id)
             yield TaskLine(
                 dag_id=dag_id,
                 task_id=task_id,
@@ -102,8 +101,27 @@ class Reporting:
                 namespace=identity.namespace,
                 submitter=named.get("submitter", ""),
                 run_identity=named.get("run", ""),
-                checks=tuple(line for each in asked for line in self._checks(identity, each)),
+                checks=tuple(self._checks_of(identity, full, task_id)),
             )
+
+    def _checks_of(self, identity: Identity, full: str, task_id: str) -> Iterator[CheckLine]:
+        """What the task needs; where that is not to be inferred, what the manifest declares for it."""
+        if full in identity.ungranted:
+            yield CheckLine("run", "", "", "UNKNOWN", "it is meant to be refused")
+            return
+        found = [line for each in self._asked(identity, task_id) for line in self._checks(identity, each)]
+        yield from found or self._declared(identity)
+
+    def _declared(self, identity: Identity) -> Iterator[CheckLine]:
+        by_key = self._by_key()
+        for part, declared in identity.principals.items():
+            for grant, _ in self.check.pairs(declared):
+                line = by_key.get((identity.name, part, granted(grant), grant.scope))
+                if line:
+                    yield self._line(identity, line, grant.role, "the manifest declares it")
+
+    def _by_key(self) -> dict[Key, Row]:
+        return {(line.identity, line.part, line.what, line.scope): line for line in self.rows}
 
     def _asked(self, identity: Identity, task_id: str) -> list[Asked]:
         """What this task needs; what all jobs of the identity need, where no DAGs were looked at."""
@@ -117,25 +135,24 @@ class Reporting:
         for each in asked.wanted:
             key: Key = (identity.name, each.who, f"{asked.source} {each.why}", each.need.scope)
             groups.setdefault(key, []).append(each)
-        found = {(line.identity, line.part, line.what, line.scope): line for line in self.rows}
+        found = self._by_key()
         for key, wanted in groups.items():
             if key in found:
-                yield self._line(identity, found[key], wanted)
+                first = next((each for each in wanted if not each.need.action.endswith("read")), wanted[0])
+                more = f" and {len(wanted) - 1} more" if len(wanted) > 1 else ""
+                line = self._line(identity, found[key], first.role, first.why)
+                yield replace(line, action=first.need.action + more, data=first.need.data)
 
-    def _line(self, identity: Identity, line: Row, wanted: Sequence[Wanted]) -> CheckLine:
-        first = next((each for each in wanted if not each.need.action.endswith("read")), wanted[0])
-        more = f" and {len(wanted) - 1} more" if len(wanted) > 1 else ""
-        is_met = line.verdict == "ALLOWED"
+    def _line(self, identity: Identity, line: Row, role: str, why: str) -> CheckLine:
         return CheckLine(
             who=line.part,
-            action=first.need.action + more,
+            action="",
             scope=line.scope,
             verdict=line.verdict or "UNKNOWN",
-            reason="" if is_met else line.reason,
-            role=first.role,
-            why=first.why,
-            mend="" if line.verdict != "DENIED" else self._mend(identity, line.part, first.role, line.scope),
-            data=first.need.data,
+            reason="" if line.verdict == "ALLOWED" else line.reason,
+            role=role,
+            why=why,
+            mend="" if line.verdict != "DENIED" else self._mend(identity, line.part, role, line.scope),
         )
 
     def _mend(self, identity: Identity, part: str, role: str, scope: str) -> str:

@@ -33,9 +33,8 @@ def overview(
     keys = sorted({*own, *lines, *denied})
     rows = [_row(key, own.get(key), lines.get(key), denials.get(key), report) for key in keys]
     names = {row[who] for row in rows for who in ("submitter", "run_identity")} - {""}
-    subjects = (
-        names | {row["task_id"] for row in rows} | {f"{row['dag_id']}.{row['task_id']}" for row in rows}
-    )
+    about_all = {""} if rows else set()
+    subjects = names | about_all | {f"{row['dag_id']}.{row['task_id']}" for row in rows}
     return {
         "tasks": rows,
         "identities": {line.name: asdict(line) for line in report.identities if line.name in names},

@@ -68,7 +68,7 @@ function rows(task, identities, open, actions) {
 
 function inShort(task) {
   const all = task.checks.length;
-  if (!all) return "not in the report";
+  if (!all) return task.source === "report" ? "nothing checked" : "not in the report";
   const met = task.checks.filter((check) => check.verdict === "ALLOWED").length;
   return met === all ? `${all} ${all === 1 ? "need" : "needs"} met` : `${all - met} of ${all} needs open`;
 }

@@ -56,7 +56,9 @@ def test_a_task_has_its_two_principals_and_the_way_its_connection_signs_in() -> 
         "ml",
         "train.yml",
     )
-    assert task.verdict == "UNKNOWN", "nothing was asked"
+    assert task.verdict == "ALLOWED"
+    assert {check.why for check in task.checks} == {"the manifest declares it"}
+    assert len(task.checks) == sum(len(each.grants) for each in MANIFEST.principals())
 
 
 def test_an_identity_has_its_ids_and_all_that_it_holds() -> None:
@@ -101,7 +103,7 @@ def test_a_need_that_is_denied_says_why_and_what_mends_it() -> None:
 def test_what_could_not_be_understood_or_is_meant_to_be_refused_is_unknown() -> None:
     [task] = reported(None, Asked("train", problem="it does not compile")).tasks
     assert [(check.verdict, check.reason) for check in task.checks] == [("UNKNOWN", "it does not compile")]
-    [task] = reported(None, Asked("train", [wanted("write")], is_ungranted=True)).tasks
+    [_, task] = reported(None, **{"identities/train/ungranted": ["nightly.overreach"]}).tasks
     assert [(check.verdict, check.reason) for check in task.checks] == [
         ("UNKNOWN", "it is meant to be refused")
     ]
