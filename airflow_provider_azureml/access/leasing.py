@@ -28,7 +28,9 @@ LAG = 600.0
 ROUNDS = 200
 """Looks at a register before one gives up; there are up to two seconds between them."""
 KEPT, DELETED, SPARED, GONE, NOT_HELD = "kept", "deleted", "spared", "gone", "not held"
-"""What came of giving back: others need it; deleted; not ours; it was not there; there was no lease."""
+LEFT = "left to its end"
+"""What came of giving back: others need it; deleted; not ours; it was not there; there was no lease; PIM
+removes nothing in its first five minutes, and ends it at its time."""
 REVOKE, REAP = "revoke", "reaper"
 Step = Write | Close | Wait | Nothing
 
@@ -100,13 +102,13 @@ def reap(desk: Desk, made: Made) -> Flow[str]:
 
 
 def _enter(desk: Desk, grant: Grant, holder: str, token: str, seconds: float) -> Flow[tuple[Register, bool]]:
-    """The register with the new lease as its last one, and whether there was none before, of whomever."""
+    """The register with the new lease as its last one, and whether none lived before, of whomever."""
     url = desk.url(grant)
     for pause in _pauses():
         seen = yield from registers.read(url)
         step = decide.take(seen, Lease(holder, token, seen.now + seconds), grant.notes)
         if isinstance(step, Write) and (yield from registers.write(url, step.register, seen.etag)):
-            return step.register, not seen.register.leases
+            return step.register, not decide.living(seen.register, seen.now)
         yield pause
     raise _busy(grant)
 
@@ -139,12 +141,16 @@ def _schedule(desk: Desk, grant: Grant, seconds: float, is_first: bool) -> Flow[
 
 
 def _find(desk: Desk, grant: Grant) -> Flow[Made | None]:
-    """The assignment of a grant, of this generation or of an earlier one."""
-    for each in grant.generations:
+    """The assignment of a grant, of this generation or of an earlier one; the last two are asked for by name."""
+    for each in grant.generations[:2]:
         made = yield from assignment.get(desk.cloud, each)
         if made:
             return made
-    return None
+    if grant.generation < 2:
+        return None
+    earlier = {each.name for each in grant.generations[2:]}
+    below = yield from assignment.list_below(desk.cloud, grant.scope)
+    return next((made for made in below if made.name in earlier), None)
 
 
 def _withdraw(desk: Desk, grant: Grant, holder: str, token: str) -> Flow[None]:
@@ -187,7 +193,7 @@ def _end(
                 return KEPT
             current = replace(grant, generation=step.register.generation)
             outcome = yield from _delete(desk, current, reason, known)
-            yield from _forget(url, token)
+            yield from _forget(url, token, is_left=outcome == LEFT)
             return outcome
         yield pause
     raise _busy(grant)
@@ -196,8 +202,8 @@ def _end(
 def _delete(desk: Desk, grant: Grant, reason: str, known: Made | None) -> Flow[str]:
     """Delete the assignment, if it is ours."""
     if desk.is_scheduled:
-        removed = yield from schedule.remove(desk.cloud, grant, Reason(desk.justification))
-        return DELETED if removed else GONE
+        came = yield from schedule.remove(desk.cloud, grant, Reason(desk.justification))
+        return {schedule.REMOVED: DELETED, schedule.LEFT: LEFT}.get(came, GONE)
     made = known or (yield from _find(desk, grant))
     if made is None:
         return GONE
@@ -207,12 +213,17 @@ def _delete(desk: Desk, grant: Grant, reason: str, known: Made | None) -> Flow[s
     return DELETED if deleted else GONE
 
 
-def _forget(url: str, token: str) -> Flow[None]:
-    """The register is of no more use; the number of its generation is, where there is one."""
+def _forget(url: str, token: str, is_left: bool) -> Flow[None]:
+    """The register is of no more use; the number of its generation is, where there is one.
+
+    :param is_left: the assignment stays until its time, and so does its lease: it is nobody's standing one.
+    """
     seen = yield from registers.read(url)
     if seen.register.closing != token:
         return
-    if seen.register.generation:
+    if is_left:
+        yield from registers.write(url, replace(seen.register, closing=""), seen.etag)
+    elif seen.register.generation:
         yield from registers.write(url, replace(seen.register, leases=(), closing=""), seen.etag)
     else:
         yield from registers.remove(url, seen.etag)

@@ -50,7 +50,8 @@ class AzureMLGrantAccessOperator(AzureMLBrokerOperator):
     :param azureml_conn_id: the broker's connection; empty for `[azureml] broker_conn_id`.
     :param grants: what to grant: `{"principal_id", "role", "scope"}` and perhaps `"condition"`; the role by
         its name or GUID, the principal by its object id.
-    :param job: a job definition, whose run identity is granted what the job needs and it lacks.
+    :param job: a job definition (a path or a dict), whose run identity is granted what it says that the job
+        reads and writes, and what it lacks. Identity and paths have to stand in the definition.
     :param job_conn_id: the connection that the job will be submitted with.
     :param probe_conn_id: a connection that signs in as the grantee, which can try out what it was granted;
         without one, the assignment is looked for and `minimum_wait` has to pass.

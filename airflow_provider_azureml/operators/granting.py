@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.access.grant import STANDING, lease_seconds
 from airflow_provider_azureml.access.leasing import Held
+from airflow_provider_azureml.access.verify import doubts, refused
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError
+from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.broker import Broker
 from airflow_provider_azureml.hooks.grant_reaping import GrantReaper, GrantTally
+from airflow_provider_azureml.hooks.verifying import MEMORY, Verifier
 from airflow_provider_azureml.operators.effect import Wait, note_effective, why_not
+from airflow_provider_azureml.operators.job import definition_of
+from airflow_provider_azureml.operators.lending import candidates, shared
 from airflow_provider_azureml.rest.assignment import Grant
+from airflow_provider_azureml.spec.job import compile_job
 
 if TYPE_CHECKING:
     from airflow_provider_azureml.operators.grant import (
@@ -48,11 +54,25 @@ def grant(task: AzureMLGrantAccessOperator, context: Mapping[str, Any]) -> dict[
 
 def wishes(task: AzureMLGrantAccessOperator, broker: Broker) -> list[Grant]:
     """What is to be granted. Raises ConfigurationError."""
-    found = [broker.grant_of(given) for given in task.grants]
-    if not found:
-        mend = "Pass grants, a list of principal_id, role and scope."
+    if not task.grants and task.job is None:
+        mend = "Pass grants, a list of principal_id, role and scope, or a job."
         raise ConfigurationError("grants", "is empty: there is nothing to grant.", mend)
-    return list(dict.fromkeys(found))
+    found = [broker.grant_of(given) for given in task.grants]
+    return list(dict.fromkeys([*found, *_lacking(task)]))
+
+
+def _lacking(task: AzureMLGrantAccessOperator) -> list[Grant]:
+    """What the run identity of the task's job lacks, and what it has for a while only."""
+    if task.job is None:
+        return []
+    if not task.job_conn_id:
+        raise ConfigurationError("job_conn_id", "is missing.", "Name the connection that submits the job.")
+    hook = AzureMLHook(task.job_conn_id)
+    compiled = compile_job(definition_of(task, task.job), hook.workspace.path, {})
+    judged = Verifier(hook, task.hook).judge(compiled)
+    if line := doubts(judged):
+        task.log.warning("Access is not certain, and nothing is granted for it: %s", line)
+    return [*candidates(refused(judged)), *shared(judged)]
 
 
 def _taken(broker: Broker, wished: Sequence[Grant], record: dict[str, Any], seconds: float) -> list[Held]:
@@ -110,6 +130,7 @@ def revoke(task: AzureMLBrokerOperator, granted: Any) -> dict[str, str]:
 def give_back(broker: Broker, record: Mapping[str, Any]) -> dict[str, str]:
     """End all leases of a record; what came of each, by the assignment's name. Raises nothing."""
     outcomes: dict[str, str] = {}
+    MEMORY.clear()  # what it knew to be granted is so no longer
     for each in record["grants"]:
         granted = _grant_of(each)
         if each["how"] == STANDING:

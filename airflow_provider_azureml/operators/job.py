@@ -152,9 +152,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
 
     def definition(self) -> str | Path | Mapping[str, Any]:
         """The job definition; a relative path starts at the folder of the DAG's file."""
-        if isinstance(self.job, Mapping) or not self.has_dag():
-            return self.job
-        return Path(self.dag.fileloc).parent / self.job
+        return definition_of(self, self.job)
 
     def overrides(self) -> dict[str, Any]:
         """The fields of the definition that this task sets."""
@@ -162,7 +160,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
 
     def diagnose(self, text: str) -> Finding | None:
         """The same, with the run identity and the container that the mend is about."""
-        from airflow_provider_azureml.operators.submission import diagnosed
+        from airflow_provider_azureml.operators.explanation import diagnosed
 
         return diagnosed(self, text)
 
@@ -180,6 +178,16 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
 
             self.guarded(cancel)
         return super().resume_execution(next_method, next_kwargs, context)
+
+
+def definition_of(
+    task: AzureMLBaseOperator, job: str | Path | Mapping[str, Any]
+) -> str | Path | Mapping[str, Any]:
+    """A job definition; a relative path starts at the folder of the DAG's file."""
+    if isinstance(job, Mapping) or not task.has_dag():
+        return job
+    folder = Path(task.dag.fileloc).parent
+    return folder / job
 
 
 def _shielded(found: re.Match[str]) -> str:

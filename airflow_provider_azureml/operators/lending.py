@@ -20,6 +20,7 @@ from airflow_provider_azureml.compat import TaskDeferred, configured
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.broker import Broker, broker_conn_id
+from airflow_provider_azureml.hooks.verifying import MEMORY
 from airflow_provider_azureml.operators.attempt import Claim
 from airflow_provider_azureml.operators.effect import Wait, note_effective, why_not
 from airflow_provider_azureml.operators.verifying import verifier
@@ -121,6 +122,7 @@ class Lender:
             self.task.log.error("What was granted could not be given back; its time ends it: %s", error)
 
     def _end(self, grants: Iterable[Grant]) -> None:
+        MEMORY.clear()  # what it knew to be granted is so no longer
         for each in grants:
             try:
                 self.broker.give_back(each, self.holder, self.token)

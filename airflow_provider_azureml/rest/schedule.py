@@ -40,6 +40,9 @@ EXISTS = "RoleAssignmentExists"
 ABSENT = ("RoleAssignmentDoesNotExist", "RoleAssignmentScheduleNotFound")
 TOO_YOUNG = "ActiveDurationTooShort"
 """Azure removes no assignment in its first five minutes."""
+REMOVED, GONE, LEFT = "removed", "gone", "left"
+REPEATED = "RoleAssignmentRequestExists"
+"""What a request finds whose first answer was lost."""
 LOOKS = 40
 """Looks at a request that is going on; about a minute."""
 _APPROVAL = (
@@ -79,13 +82,16 @@ def assign(cloud: Cloud, grant: Grant, seconds: float, reason: Reason, kind: str
     return True
 
 
-def remove(cloud: Cloud, grant: Grant, reason: Reason) -> Flow[bool]:
-    """End a grant before its time; False when it is gone already, or too young to be removed."""
+def remove(cloud: Cloud, grant: Grant, reason: Reason) -> Flow[str]:
+    """End a grant before its time; returns `removed`, `gone`, or `left` when it is too young to be removed."""
     answer = yield from _ask(cloud, grant, REMOVE, reason, {})
-    if answer.status >= 400 and parse_error(answer)[0] in (*ABSENT, TOO_YOUNG):
-        return False
+    code = parse_error(answer)[0] if answer.status >= 400 else ""
+    if code in ABSENT:
+        return GONE
+    if code == TOO_YOUNG:
+        return LEFT
     yield from _settled(cloud, grant, expect(answer, 200, 201).json(), REVOKED | GRANTED)
-    return True
+    return REMOVED
 
 
 def _ask(cloud: Cloud, grant: Grant, kind: str, reason: Reason, more: Mapping[str, Any]) -> Flow[Response]:
@@ -99,7 +105,10 @@ def _ask(cloud: Cloud, grant: Grant, kind: str, reason: Reason, more: Mapping[st
         **more,
     }
     path = f"{grant.scope}{_PROVIDER}/roleAssignmentScheduleRequests/{uuid.uuid4()}"
-    return (yield _request(cloud, "PUT", path, {"properties": properties}, grant.notes))
+    answer = yield _request(cloud, "PUT", path, {"properties": properties}, grant.notes)
+    if answer.status == 409 and parse_error(answer)[0] == REPEATED:
+        return (yield _request(cloud, "GET", path))
+    return answer
 
 
 def _settled(cloud: Cloud, grant: Grant, body: Mapping[str, Any], wished: frozenset[str]) -> Flow[None]:

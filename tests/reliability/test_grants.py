@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from airflow_provider_azureml.access import leasing
 from airflow_provider_azureml.access.grant import LEASED, STANDING
 from airflow_provider_azureml.rest import assignment
 from airflow_provider_azureml.rest.flow import Flow
-from tests.reliability.granting import AFTER, BEFORE, HOUR, Killed, Run, Town, town
+from tests.reliability.granting import AFTER, BEFORE, HOUR, READER, Killed, Run, Town, town
 from tests.reliability.tally import TALLY
 
 Work = Callable[[Town], Flow[Any]]
@@ -87,6 +88,7 @@ def test_a_run_that_was_killed_leaves_nothing_past_one_pass_of_the_reaper(cell: 
     points = 0
     for where in strikes(azure, hold(azure, *held), work):
         if SECOND in held:
+            assert "deleted" not in [each.effect for each in azure.effects()], where
             assert len(azure.held(azure.grant())) == 1, where
             assert Run(azure).drive(give_back(SECOND)(azure)), where
         azure.clock.advance(2 * HOUR)
@@ -116,7 +118,7 @@ def test_another_run_that_acts_in_the_middle_keeps_its_grant(cell: str, azure: T
     held, work = CELLS[cell]
     third = ("third", "3")
     points = 0
-    for number in range(7):
+    for number in range(40):
         settle(azure)
         hold(azure, *held)()
 
@@ -171,6 +173,30 @@ def test_what_was_there_before_is_adopted_and_never_deleted(who: str, azure: Tow
     azure.delete(azure.held(grant)[0])
 
 
+@pytest.mark.parametrize("work", [take(FIRST), give_back(FIRST)], ids=["take", "give back"])
+def test_a_standing_grant_outlives_every_crash(work: Work, azure: Town) -> None:
+    grant = azure.grant()
+    role = f"{azure.sandbox.cloud.subscription_scope()}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+    properties = {"principalId": grant.principal_id, "roleDefinitionId": role}
+    azure.put(grant, "11111111-2222-4333-8444-666666666666", {"properties": properties})
+    (standing,) = azure.held(grant)
+    counted = Run(azure)
+    counted.drive(work(azure))
+    for number in range(len(counted.requests)):
+        for phase in (BEFORE, AFTER):
+            azure.clock.advance(2 * HOUR)
+            azure.effects()
+            with suppress(Killed):
+                Run(azure, (number, phase)).drive(work(azure))
+            azure.clock.advance(2 * HOUR)
+            azure.reap()
+            assert azure.effects() == [], (number, phase)
+    azure.delete(standing)
+    TALLY.say(
+        f"grants, beside a standing one: killed at {2 * len(counted.requests)} points: 0 made, 0 deleted"
+    )
+
+
 def test_the_reaper_that_was_killed_leaves_the_rest_to_the_next_pass(azure: Town) -> None:
     def due() -> None:
         hold(azure, FIRST)()
@@ -206,3 +232,33 @@ def test_a_role_that_azure_refuses_leaves_no_lease_behind(azure: Town) -> None:
     with pytest.raises(Exception, match="RoleDefinitionDoesNotExist"):
         run.drive(leasing.take(azure.desk, grant, *FIRST, HOUR))
     assert run.drive(leasing.give_back(azure.desk, grant, *FIRST)) == leasing.NOT_HELD
+
+
+def test_what_pim_granted_ends_without_anybody_and_a_killed_run_leaves_nothing_that_lasts(
+    azure: Town,
+) -> None:
+    desk = replace(azure.desk, is_scheduled=True, justification="why")
+    works: dict[str, Callable[[], Flow[Any]]] = {
+        "take": lambda: leasing.take(desk, azure.grant(), *FIRST, HOUR),
+        "give back": lambda: leasing.give_back(desk, azure.grant(), *FIRST),
+    }
+    for name, work in works.items():
+        points = 0
+        while True:
+            settle(azure)
+            if name == "give back":
+                assert Run(azure).drive(works["take"]()).how == LEASED
+                azure.clock.advance(600)
+            run = Run(azure, (points // 2, (BEFORE, AFTER)[points % 2]))
+            try:
+                run.drive(work())
+            except Killed:
+                points += 1
+            else:
+                break
+            azure.clock.advance(2 * HOUR)
+            assert azure.held(azure.grant()) == [], (name, points)
+        assert points >= 6
+        TALLY.say(
+            f"grants by PIM, {name}: killed at {points} points: 0 left after their time, without a reaper"
+        )

@@ -90,6 +90,17 @@ class Azure:
         """An owner deletes an assignment."""
         self._assignment("DELETE", scope, name)
 
+    def clear(self, container: str, principal: str) -> None:
+        """An owner deletes all that somebody holds on a container of the lake."""
+        scope, who = self.container(container), self.sandbox.principal(principal)["object_id"]
+        url = f"{ARM}{scope}/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01"
+        found = self.client.http.get(
+            f"{url}&$filter=principalId eq '{who}'", headers=self.client.bearer("owner", ARM)
+        )
+        for each in found.json()["value"]:
+            if each["properties"]["scope"] == scope:
+                self.unassign(scope, each["name"])
+
     def _assignment(self, method: str, scope: str, name: str, body: Any = None) -> None:
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}?api-version=2022-04-01"
         headers = self.client.bearer("owner", ARM)

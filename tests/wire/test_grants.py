@@ -253,3 +253,51 @@ def test_a_grant_has_a_condition_of_its_own_and_is_taken_back_by_it(azure: Azure
     granted = granting([azure.grant(condition=condition)], probe_conn_id=LAND).execute(context("grant"))
     assert azure.reads("airflow-land") == 200
     assert list(revoke(granted).values()) == ["deleted"]
+
+
+def test_pim_grants_what_azure_itself_ends_and_removes_nothing_in_its_first_minutes(azure: Azure) -> None:
+    pim = {"through": "schedule", "valid_for": 600, "probe_conn_id": LAND}
+    try:
+        granted = granting([azure.grant("features")], **pim).execute(context("grant"))
+        assert how(granted) == [LEASED]
+        assert azure.reads("airflow-land", "features") == 200
+        assert list(revoke(granted).values()) == ["left to its end"]
+        again = granting([azure.grant("features")], **pim).execute(context("grant"))
+        assert how(again) == [LEASED]  # made longer, and not taken for somebody's standing one
+        assert azure.effects()[0][0] == "created"
+    finally:
+        azure.clear("features", "airflow-land")
+
+
+def test_a_grant_that_a_person_would_have_to_approve_fails_at_once_and_says_so(azure: Azure) -> None:
+    grants = [azure.grant("raw", principal="run-train", role="Storage Blob Data Owner")]
+    began = time.monotonic()
+    with pytest.raises(AirflowFailException, match="wants a person's approval"):
+        granting(grants, through="schedule").execute(context("grant"))
+    assert time.monotonic() - began < 5.0
+    assert azure.effects() == []
+
+
+def test_what_a_job_lacks_is_inferred_from_its_definition(azure: Azure) -> None:
+    job = {
+        "type": "command",
+        "command": "cat ${{inputs.data}}/*",
+        "environment": {"image": "mcr.microsoft.com/azureml/openmpi5.0-ubuntu24.04"},
+        "inputs": {
+            "data": {"type": "uri_folder", "path": "azureml://datastores/raw/paths/wire/"},
+            "old": {"type": "uri_folder", "path": "azureml://datastores/features/paths/wire/"},
+        },
+        "identity": {"type": "managed", "client_id": azure.sandbox.principal("run-train")["client_id"]},
+    }
+    granted = granting([], job=job, job_conn_id="azureml_train").execute(context("grant"))
+    assert [(each["scope"], each["role_name"]) for each in granted["grants"]] == [
+        (azure.container("raw"), "Storage Blob Data Reader")
+    ]
+    again = granting([], job=job, job_conn_id="azureml_train").execute(context("grant"))
+    assert how(again) == [LEASED]  # what is there for another run's time only is leased, too
+    assert [*revoke(granted).values(), *revoke(again).values()] == ["kept", "deleted"]
+
+
+def test_a_job_is_looked_at_as_the_connection_that_submits_it(azure: Azure) -> None:
+    with pytest.raises(AirflowFailException, match="job_conn_id"):
+        granting([], job={"type": "command"}).execute(context("grant"))

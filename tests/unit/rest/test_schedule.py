@@ -65,12 +65,21 @@ def test_an_assignment_that_is_there_is_told_apart(play) -> None:
     assert play(schedule.assign(CLOUD, GRANT, 300, WHY), refused("RoleAssignmentExists")).result is False
 
 
-@pytest.mark.parametrize("code", [*schedule.ABSENT, schedule.TOO_YOUNG])
-def test_what_is_gone_or_too_young_to_be_removed_is_no_error(code, play) -> None:
-    assert play(schedule.remove(CLOUD, GRANT, WHY), refused(code)).result is False
+@pytest.mark.parametrize(
+    "code, outcome", [*((code, "gone") for code in schedule.ABSENT), (schedule.TOO_YOUNG, "left")]
+)
+def test_what_is_gone_or_too_young_to_be_removed_is_no_error(code, outcome, play) -> None:
+    assert play(schedule.remove(CLOUD, GRANT, WHY), refused(code)).result == outcome
 
 
 def test_a_grant_is_ended_before_its_time(play) -> None:
     played = play(schedule.remove(CLOUD, GRANT, WHY), (201, state("Revoked")))
-    assert played.result is True
+    assert played.result == "removed"
     assert played.requests[0].json["properties"]["requestType"] == "AdminRemove"
+
+
+def test_a_request_whose_answer_was_lost_finds_itself(play) -> None:
+    repeated = (409, {"error": {"code": schedule.REPEATED, "message": "x"}})
+    played = play(schedule.assign(CLOUD, GRANT, 300, WHY), repeated, state("Provisioned"))
+    assert played.result is True
+    assert [request.method for request in played.requests] == ["PUT", "GET"]
