@@ -28,7 +28,7 @@ from tests.airflow.page_scene import REGISTERED
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 USERS = ("admin", "narrow", "nobody")
 CANARY = "canary-7f3e9b2c-do-not-show"
 PATHS = (
@@ -123,20 +123,29 @@ def scene(
     (port,) = free_ports(1)
     variables = settings(home, environment, cloud, port)
     command = [sys.executable, str(HERE / "page_scene.py"), str(ROOT / "dags_examples"), str(home / "dags")]
-    filling = subprocess.Popen(
-        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    until(
-        "the DAGs are registered",
-        START_SECONDS,
-        lambda: (home / REGISTERED).exists() or filling.poll() is not None,
-    )
-    with served(home, port, variables):
-        log, _ = filling.communicate(timeout=START_SECONDS)
-        assert filling.returncode == 0, log[-4000:]
-        found = Scene(f"http://127.0.0.1:{port}", passwords, json.loads(log.splitlines()[-1]))
-        until("the API server answers", START_SECONDS, found.is_up)
-        yield found
+    with filled(command, variables) as filling:
+        until(
+            "the DAGs are registered",
+            START_SECONDS,
+            lambda: (home / REGISTERED).exists() or filling.poll() is not None,
+        )
+        with served(home, port, variables):
+            log, _ = filling.communicate(timeout=START_SECONDS)
+            assert filling.returncode == 0, log[-4000:]
+            found = Scene(f"http://127.0.0.1:{port}", passwords, json.loads(log.splitlines()[-1]))
+            until("the API server answers", START_SECONDS, found.is_up)
+            yield found
+
+
+@contextmanager
+def filled(command: list[str], variables: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """The script that fills the scene, which works beside the server's start; afterwards it does not run."""
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, env=variables, text=True, **output) as filling:
+        try:
+            yield filling
+        finally:
+            filling.kill()
 
 
 @contextmanager
