@@ -247,6 +247,11 @@ def disabled(clinic: Clinic) -> None:
     clinic.graph("PATCH", f"servicePrincipals(appId='{app}')", {"accountEnabled": False})
 
 
+def principal_gone(clinic: Clinic) -> None:
+    app = clinic.sandbox.principal("airflow-train")["client_id"]
+    clinic.graph("DELETE", f"servicePrincipals(appId='{app}')")
+
+
 def secret_removed(clinic: Clinic) -> None:
     app = clinic.sandbox.principal("airflow-registry")["client_id"]
     for each in clinic.graph("GET", f"applications(appId='{app}')")["passwordCredentials"]:
@@ -442,4 +447,6 @@ FAULTS = (
         REGISTRY,
         "",
     ),
+    # The last one: a new service principal has none of the old one's roles.
+    Fault("the service principal was deleted", 3, principal_gone, signing_in(TRAIN), by=""),
 )
