@@ -60,6 +60,11 @@ COMMANDS = (
                 {"default": "", "metavar": "DAGS"},
             ),
             Argument(("--all",), "Print what is as declared, too.", {"action": "store_true"}),
+            Argument(
+                ("--out",),
+                "Also write the report that the page in Airflow's UI shows ([azureml] access_report).",
+                {"default": "", "metavar": "FILE"},
+            ),
             _JSON,
             _CONN,
         ),
