@@ -23,6 +23,7 @@ class Finding:
     :param mend: a command or a step, to be read before it is run: `<...>` is for the reader to fill in.
     :param number: of the row in the table.
     :param told: what the text says of itself: `who`, `action`, `scope`, `app` and the like.
+    :param remark: who it is about, where somebody looked.
     """
 
     cause: str
@@ -30,10 +31,12 @@ class Finding:
     mend: str
     number: int = 0
     told: Mapping[str, str] | None = None
+    remark: str = ""
 
     def beside(self, text: str) -> str:
         """The text itself, and below it cause and mend."""
-        return f"{text}\n\nWhy ({self.plane} plane): {self.cause}\nMend: {self.mend}"
+        about = f"\nWho: {self.remark}" if self.remark else ""
+        return f"{text}\n\nWhy ({self.plane} plane): {self.cause}{about}\nMend: {self.mend}"
 
 
 class _Known(dict[str, str]):

@@ -14,6 +14,15 @@ _IDENTITY_BASED = (
 
 ROWS: tuple[Row, ...] = (
     Row(
+        28,
+        r"Permission denied on storage mount",
+        "data",
+        "The identity that mounts (not always the one that submits) may not read an input, or the storage "
+        "account refuses the way in which it asks. " + NEW_GRANT,
+        "who mounts; its roles, their conditions, the ACL; firewall and key mode of the account",
+        _READ,
+    ),
+    Row(
         19,
         r"KeyBasedAuthenticationNotPermitted|Key based authentication is not permitted",
         "data",
@@ -33,12 +42,30 @@ ROWS: tuple[Row, ...] = (
         "az storage account show --ids <account> --query '[publicNetworkAccess,networkRuleSet]'",
     ),
     Row(
+        26,
+        r"ScriptExecution\.WriteStreams\.Authentication|Permission denied while trying to write",
+        "data",
+        "The run identity may not write the output's place (an output without a path goes to the "
+        "workspace's default datastore). " + NEW_GRANT,
+        "path of the output, roles of the run identity there",
+        _WRITE,
+    ),
+    Row(
+        27,
+        r"ScriptExecution\.StreamAccess\.NotFound",
+        "data",
+        "The path does not exist, or an ACL hides it (a missing 'x' on a folder above reads as not found).",
+        "the path, as somebody who may see it; the ACLs of the folders above",
+        "az storage fs access show --account-name <account name> --file-system <file system> --path <path> "
+        "--auth-mode login",
+    ),
+    Row(
         20,
         r"AuthorizationPermissionMismatch|not authorized to perform this operation using this permission",
         "data",
         "The run identity signed in, and has no data role or ACL for this. " + NEW_GRANT,
         "its roles, their conditions, and the ACL",
-        _READ + " (to write: 'Storage Blob Data Contributor')",
+        _READ,
     ),
     Row(
         21,
@@ -73,27 +100,9 @@ ROWS: tuple[Row, ...] = (
         _IDENTITY_BASED,
     ),
     Row(
-        26,
-        r"ScriptExecution\.WriteStreams\.Authentication|Permission denied while trying to write",
-        "data",
-        "The run identity may not write the output's place (an output without a path goes to the "
-        "workspace's default datastore). " + NEW_GRANT,
-        "path of the output, roles of the run identity there",
-        _WRITE,
-    ),
-    Row(
-        27,
-        r"ScriptExecution\.StreamAccess\.NotFound",
-        "data",
-        "The path does not exist, or an ACL hides it (a missing 'x' on a folder above reads as not found).",
-        "the path, as somebody who may see it; the ACLs of the folders above",
-        "az storage fs access show --account-name <account name> --file-system <file system> --path <path> "
-        "--auth-mode login",
-    ),
-    Row(
         28,
         r"ScriptExecution\.StreamAccess\.Authentication|[Pp]ermission denied when access stream"
-        r"|(?:Stream|Destination|DataAccess)Error\(PermissionDenied|Permission denied on storage mount",
+        r"|(?:Stream|Destination|DataAccess)Error\(PermissionDenied",
         "data",
         "The run identity may not read an input. " + NEW_GRANT,
         "who mounts; its roles, their conditions, the ACL; firewall and key mode of the account",

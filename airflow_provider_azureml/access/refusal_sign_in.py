@@ -128,7 +128,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         35,
-        r"Authorization_RequestDenied|Request_ResourceNotFound",
+        r"(?:Authorization_RequestDenied|Request_ResourceNotFound)(?:.*?applications\(appId='(?P<app>[^']+)'\))?",
         "Entra",
         "The identity lacks a role of Microsoft Graph, or is no owner of the application.",
         "its app roles, the owners of the application",

@@ -204,7 +204,7 @@ def facts_of(workspace: Workspace, submitter: Principal | None = None) -> Flow[W
 
     own = part("workspace", (yield from attempt(_attached(workspace))))
     stores = part("datastores", (yield from attempt(_listed(workspace, "/datastores", _datastore))))
-    computes = part("computes", (yield from attempt(_listed(workspace, "/computes", _compute))))
+    computes = part("computes", (yield from attempt(_listed(workspace, "/computes", compute_record))))
     return WorkspaceFacts(
         scope=workspace.path,
         attached=own,
@@ -239,7 +239,8 @@ def _datastore(item: Mapping[str, Any]) -> Datastore:
     return Datastore(str(item["name"]), account, container, scope, kind, bool(told.get("isDefault")))
 
 
-def _compute(item: Mapping[str, Any]) -> Compute:
+def compute_record(item: Mapping[str, Any]) -> Compute:
+    """A compute target as ARM shows it."""
     kind = str(item["properties"].get("computeType") or "")
     return Compute(str(item["name"]), kind, _principals(item.get("identity") or {}, is_system_too=True))
 

@@ -15,17 +15,18 @@ _ROLE_OF = "--role '{role}' --scope {scope}"
 _AT_ARM: tuple[Row, ...] = (
     Row(
         37,
-        r"managed identity '(?P<app>[^']+)' is not assigned to workspace (?P<workspace>[\w-]+)",
+        r"managed identity '(?P<app>[^']+)' is not assigned to (?P<where>(?:workspace|compute) [\w-]+)",
         "ARM",
-        "The job is to run as managed identity {app}, which is not attached to workspace {workspace}.",
-        "the workspace's identities",
+        "The job is to run as managed identity {app}, which is not attached to {where}.",
+        "the identities of workspace and compute",
         "az rest --method patch --url <workspace url> --body <the workspace's identities and the new one>",
     ),
     Row(
         38,
-        r"Could not find datastore (?P<store>\w+) in workspace (?P<workspace>[\w-]+)",
+        r"(?:Could not find|its datastore was not found \(.*?) ?datastore '?(?P<store>\w+)'?"
+        r"(?: in workspace (?P<workspace>[\w-]+))?",
         "data",
-        "An input or output of the job names datastore {store}, which workspace {workspace} does not have.",
+        "An input or output of the job names datastore {store}, which the workspace does not have.",
         "the workspace's datastores",
         "Correct the name in the job's definition: az ml datastore list --workspace-name {workspace} "
         "--resource-group <group> --query '[].name'",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_azureml.cli import access, access_reap, audit, reap
+from airflow_provider_azureml.cli import access, access_reap, audit, doctor, reap
 from airflow_provider_azureml.cli.command import Command
 
 GROUPS: dict[str, str] = {
@@ -11,4 +11,10 @@ GROUPS: dict[str, str] = {
     "audit": "Who did what in Azure, as this provider wrote it down",
 }
 """Help of the first words that have further words below them."""
-COMMANDS: tuple[Command, ...] = (*access.COMMANDS, access_reap.COMMAND, *audit.COMMANDS, reap.COMMAND)
+COMMANDS: tuple[Command, ...] = (
+    *access.COMMANDS,
+    access_reap.COMMAND,
+    *audit.COMMANDS,
+    doctor.COMMAND,
+    reap.COMMAND,
+)

@@ -160,7 +160,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
 
     def diagnose(self, text: str) -> Finding | None:
         """The same, with the run identity and the container that the mend is about."""
-        from airflow_provider_azureml.operators.submission import diagnosed
+        from airflow_provider_azureml.operators.explanation import diagnosed
 
         return diagnosed(self, text)
 

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azureml.access.diagnose import Finding, diagnose
 from airflow_provider_azureml.errors import (
     AzureMLError,
-    ConfigurationError,
     JobCanceledError,
     JobFailedError,
     ServiceError,
@@ -33,7 +31,7 @@ from airflow_provider_azureml.operators.resolve import (
     Zombie,
     resolve,
 )
-from airflow_provider_azureml.rest import asset, code, datastore, intent
+from airflow_provider_azureml.rest import asset, code, intent
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG, holder
 from airflow_provider_azureml.rest.job import CANCEL_REQUESTED, Job, Result
@@ -285,24 +283,3 @@ def settled_number(event: Mapping[str, Any]) -> int:
         reason = "its end was asked for, and it has not ended yet; no second job is started beside it"
         raise JobFailedError(event["name"], event["status"], reason)
     return int(event["name"].rsplit("-", 1)[1])
-
-
-def run_identity(task: AzureMLRunJobOperator) -> str:
-    """Client id of the managed identity that a task's definition names; empty when it names none."""
-    try:
-        identity = task.compiled.properties.get("identity") or {}
-    except ConfigurationError:  # it is the error that is being explained
-        return ""
-    return str(identity.get("clientId") or "")
-
-
-def diagnosed(task: AzureMLRunJobOperator, text: str) -> Finding | None:
-    """Cause and mend of a refusal, filled in with what the definition and the workspace tell."""
-
-    def scope_of(store: str) -> str:
-        try:
-            return task.hook.run(datastore.container_scope(task.hook.workspace, store))
-        except AzureMLError:  # the error that is being explained matters more than this one
-            return ""
-
-    return diagnose(text, run_identity(task), scope_of)

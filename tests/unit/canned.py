@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_azureml.connection import CLOUDS
+from airflow_provider_azureml.identity.claims import Identity
 from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response, legible
 from airflow_provider_azureml.rest.quota import Quota
 from airflow_provider_azureml.rest.retry import Retry
@@ -61,6 +62,10 @@ class CannedHook:
         """The requests so far, of one method and one end of the address."""
         wanted = re.compile(f"{path}$")
         return [each for each in self.requests if each.method == method and wanted.search(_address(each))]
+
+    def identity(self) -> Identity:
+        """Who the connection is."""
+        return Identity("tenant-1", "app-1", "object-1")
 
     def run(self, flow: Flow[Any]) -> Any:
         """Drive a flow; its pauses take no time."""

@@ -114,6 +114,18 @@ def test_the_sdk_submits_and_streams_a_pipeline_whose_second_step_reads_the_firs
     assert "read seven" in found["logs"]["read"]
 
 
+@pytest.mark.timeout(200)
+def test_the_sdk_keeps_datastores_with_each_kind_of_credentials(run: Script) -> None:
+    found = run("ml_datastores.py")
+    assert found["listed"] == ["key", "none", "principal", "sas"]
+    kept = found["found"]
+    assert kept["key"]["account_key"] == "a2V5"
+    assert kept["sas"]["sas_token"] == "sv=1&sig=x"
+    assert kept["principal"]["client_secret"] == "s3cret"
+    assert "account_key" not in kept["none"]
+    assert found["gone"] == "404"
+
+
 @pytest.mark.timeout(300)
 def test_the_sdk_submits_and_streams_a_spark_job(
     run: Script, sandbox: Sandbox, client: Client, unique: str

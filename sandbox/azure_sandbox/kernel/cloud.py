@@ -81,6 +81,7 @@ class Cloud:
             self.azure.v2_issuer(self.tenant_id),
             self.data / "keys" / "entra.pem",
             aliases=(self.azure.v1_issuer(self.tenant_id),),
+            tenant=self.tenant_id,
         )
         self.resources = Resources()
         self._ports: dict[type, Any] = {}

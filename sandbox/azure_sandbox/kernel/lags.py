@@ -25,6 +25,7 @@ class LagSettings:
     """Seconds, unless said otherwise.
 
     :param role_assignment: before a new role assignment grants anything
+    :param role_removal: before a role assignment that was removed, or has ended, grants nothing any more
     :param app_password: before a new client secret can log in. Entra promises nothing; 4-18 s were
         observed (microsoft-graph-docs-contrib#1921), shortened here so that a demo stays brisk
     :param federated_credential: before a new federated credential is known to the token endpoint
@@ -35,6 +36,7 @@ class LagSettings:
     """
 
     role_assignment: float = 0.0
+    role_removal: float = 0.0
     app_password: float = 3.0
     federated_credential: float = 0.0
     list_by_property: float = 0.0

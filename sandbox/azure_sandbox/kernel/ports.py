@@ -80,6 +80,10 @@ class Registry(Protocol):
         """Create the row or replace it."""
         ...
 
+    def remove(self, identity: Identity) -> None:
+        """The row is gone, with all its credentials."""
+        ...
+
     def add_password(
         self,
         client_id: str,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 
 from azure_sandbox.kernel.condition_attributes import NO_ATTRIBUTES, Attributes
 from azure_sandbox.kernel.condition_parser import parse
@@ -64,6 +65,8 @@ class Authorizer:
         self.denies = Denies(self.store)
         self.groups = Groups(self.store)
         self.groups.changed = self._decisions.clear
+        #: What was taken away and is not forgotten everywhere: the assignment, when it will be, the lag.
+        self._lingering: list[tuple[RoleAssignment, float, float]] = []
         #: Until then some assignment is not known everywhere, and no decision is kept.
         self._unsettled_until = max((a.created_on + a.lag for a in self.assignments() if a.lag), default=0.0)
 
@@ -110,6 +113,7 @@ class Authorizer:
         if self.lags.time() < self._unsettled_until:
             return True
         self._unsettled_until = 0.0
+        self._lingering.clear()
         return False
 
     def _decide(self, principal_id: str, action: str, scope: str, data: bool) -> bool | _Conditional:
@@ -192,13 +196,21 @@ class Authorizer:
         :param identities: only those to one of these object ids
         """
         replica = self.lags.replica()
-        for assignment in self._assignments.values():
+        for assignment in chain(self._assignments.values(), self._remembered(replica)):
             if (
                 (identities is None or assignment.principal_id in identities)
                 and contains(assignment.scope, scope)
                 and self._is_known(replica, assignment)
             ):
                 yield assignment
+
+    def _remembered(self, replica: int) -> list[RoleAssignment]:
+        """What one replica has not noticed to be gone."""
+        return [
+            assignment
+            for assignment, known_to_all, lag in self._lingering
+            if not self.lags.knows(replica, assignment.guid, known_to_all, lag)
+        ]
 
     def _is_known(self, replica: int, assignment: RoleAssignment) -> bool:
         lag = assignment.lag
@@ -273,8 +285,16 @@ class Authorizer:
                     "role-assignment", "deleted", found.resource_id, before=found.grant, by=by, at=ended
                 )
             del self._assignments[guid.lower()]
+            self._linger(found)
         self._decisions.clear()
         return found
+
+    def _linger(self, gone: RoleAssignment) -> None:
+        lag = self.lags.settings.role_removal
+        if lag:
+            until = self.lags.time() + lag
+            self._lingering.append((gone, until, lag))
+            self._unsettled_until = max(self._unsettled_until, until)
 
     def deny(self, deny: DenyAssignment) -> None:
         """Make a deny assignment, or replace it.

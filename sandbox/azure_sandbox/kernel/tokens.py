@@ -28,11 +28,13 @@ class Issuer:
     :param url: the ``iss`` claim, exactly as discovery publishes it
     :param key_file: PEM file of the RSA key; made on first use, readable by the owner only
     :param aliases: further ``iss`` values of the same key (Entra's v1 and v2 tokens)
+    :param tenant: the only ``tid`` that a token may have; empty: there is no such claim
     """
 
-    def __init__(self, url: str, key_file: Path, *, aliases: tuple[str, ...] = ()) -> None:
+    def __init__(self, url: str, key_file: Path, *, aliases: tuple[str, ...] = (), tenant: str = "") -> None:
         self.url = url
         self.aliases = aliases
+        self._tenant = tenant
         self._key = _load_or_create(key_file)
         self._verified: dict[str, Claims] = {}
         self._revoked: dict[str, int] = {}
@@ -83,6 +85,8 @@ class Issuer:
             raise InvalidToken(f"signature or shape: {type(error).__name__}") from None
         if claims.get("iss") not in (self.url, *self.aliases):
             raise InvalidToken("issuer")
+        if self._tenant and claims.get("tid") != self._tenant:
+            raise InvalidToken("issuer")
         return dict(claims)
 
 
@@ -92,6 +96,8 @@ def signed_claims(token: str, key: dict[str, Any], algorithms: tuple[str, ...] =
     :param key: a JWK
     :raises InvalidToken: for a bad shape, key or signature, or another algorithm
     """
+    if key.get("kty") not in ("RSA", "EC"):
+        raise InvalidToken("key")
     try:
         loaded = JWKRegistry.import_key(key)
         return dict(jwt.decode(token, loaded, algorithms=list(algorithms)).claims)

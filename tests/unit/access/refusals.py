@@ -33,6 +33,7 @@ MOUNT = (
     "permission.)))"
 )
 SAMPLES = [
+    (f"Permission denied on storage mount. {MOUNT}", "data", "not always the one that submits"),
     ("AADSTS7000222: The provided client secret keys are expired", "Entra", "expired"),
     ("AADSTS7000215: Invalid client secret provided", "Entra", "wrong"),
     ("AADSTS700016: Application with identifier 'app-1' was not found", "Entra", "app-1"),

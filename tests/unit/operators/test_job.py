@@ -93,11 +93,9 @@ def test_the_arguments_override_the_definition() -> None:
 
 @pytest.mark.parametrize(
     "identity, expected",
-    [(None, "<run identity>"), ("managed", "<run identity>"), ({"type": "managed", "client_id": GUID}, GUID)],
+    [(None, "app-1"), ("managed", "<run identity>"), ({"type": "managed", "client_id": GUID}, GUID)],
 )
-def test_the_mend_of_a_refusal_names_the_run_identity_that_the_definition_names(
-    identity: Any, expected: str
-) -> None:
+def test_the_mend_of_a_refusal_names_who_mounts_where_that_is_known(identity: Any, expected: str) -> None:
     refusal = "StreamError(PermissionDenied(None))"
     assert f"--assignee {expected} " in operator(identity=identity).explained(refusal)
 

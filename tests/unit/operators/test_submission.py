@@ -24,13 +24,12 @@ from airflow_provider_azureml.links import STUDIO_URL
 from airflow_provider_azureml.naming import DETACHED, OWNER
 from airflow_provider_azureml.operators.attempt import EPOCH, TRY, Claim
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
-from airflow_provider_azureml.operators.submission import run_identity, settled_number
+from airflow_provider_azureml.operators.submission import settled_number
 from airflow_provider_azureml.rest.flow import Request
 from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG
 from airflow_provider_azureml.triggers.job import ENDED, TIMEOUT
 from tests.unit.canned import DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
-GUID = "11111111-2222-3333-4444-555555555555"
 JOB = {"type": "command", "command": "true", "environment": "azureml:e:1"}
 BATCH = "/batchrundata"
 TAKEN = (400, {"error": {"code": "UserError", "message": "A job with this name already exists."}})
@@ -546,9 +545,3 @@ def test_the_number_of_a_settled_attempt_is_read_from_its_name() -> None:
 def test_an_attempt_that_did_not_end_in_time_is_not_settled() -> None:
     with pytest.raises(JobFailedError, match="no second job is started"):
         settled_number({"name": "b-1", "reason": TIMEOUT, "status": "CancelRequested"})
-
-
-def test_the_run_identity_is_the_managed_one_that_the_definition_names(world: World) -> None:
-    assert run_identity(world.task({**JOB, "identity": {"type": "managed", "client_id": GUID}})) == GUID
-    assert run_identity(world.task({**JOB, "identity": {"type": "aml_token"}})) == ""
-    assert run_identity(world.task({**JOB, "comand": "x"})) == ""

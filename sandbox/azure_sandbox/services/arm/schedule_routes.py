@@ -7,6 +7,7 @@ Source: https://learn.microsoft.com/rest/api/authorization (api-version 2020-10-
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -132,7 +133,7 @@ _FILTER = re.compile(
 )
 
 
-def _filter(call: Call, scope: str) -> Any:
+def _filter(call: Call, scope: str) -> Callable[[str, str], bool]:
     """Which scopes and principals are asked for.
 
     :raises AzureError: 400 for a filter that Azure does not know

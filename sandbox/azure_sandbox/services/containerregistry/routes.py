@@ -46,17 +46,21 @@ async def _get(registries: ContainerRegistries, call: Call) -> Response:
 
 async def _put(registries: ContainerRegistries, call: Call) -> Response:
     """Create a registry, or change one that exists. Done when it answers."""
+    body = await call.json()
     held = registries.get(call.params["registry"])
     registry = _named(registries, call) if held else Registry(call.params["registry"], call.params["group"])
-    return await _change(registries, call, registry)
+    return _change(registries, call, registry, body)
 
 
 async def _patch(registries: ContainerRegistries, call: Call) -> Response:
-    return await _change(registries, call, _named(registries, call))
+    body = await call.json()
+    return _change(registries, call, _named(registries, call), body)
 
 
-async def _change(registries: ContainerRegistries, call: Call, registry: Registry) -> Response:
-    registry = changed(registry, await call.json())
+def _change(
+    registries: ContainerRegistries, call: Call, registry: Registry, body: dict[str, Any]
+) -> Response:
+    registry = changed(registry, body)
     registries.save(registry)
     return JSONResponse(_resource(registries, call, registry))
 

@@ -37,6 +37,9 @@ class EntraDirectory:
     def save(self, identity: Identity) -> None:
         self._records.save(identity)
 
+    def remove(self, identity: Identity) -> None:
+        self._records.delete(identity)
+
     def add_password(
         self, client_id: str, display_name: str | None, start: float, end: float, *, at_once: bool = False
     ) -> tuple[Password, str]:
@@ -132,7 +135,8 @@ class EntraDirectory:
 
     def _principal(self, object_id: str) -> Identity | None:
         identity = self._records.get(object_id)
-        return identity if identity and identity.principal_id.lower() == object_id.lower() else None
+        known = identity is not None and object_id and identity.principal_id.lower() == object_id.lower()
+        return identity if known else None
 
     def _application(self, client_id: str) -> Identity:
         identity = self._records.get(client_id)

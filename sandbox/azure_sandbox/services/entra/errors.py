@@ -71,6 +71,14 @@ def unknown_application(client_id: str, tenant: str) -> AzureError:
     )
 
 
+def no_principal(client_id: str, tenant: str) -> AzureError:
+    return _invalid_client(
+        7000229,
+        f"The client application '{client_id}' is missing service principal in the tenant '{tenant}'. See "
+        "instructions here: https://go.microsoft.com/fwlink/?linkid=2225119",
+    )
+
+
 def disabled_application(client_id: str, name: str) -> AzureError:
     return aadsts(7000112, f"Application '{client_id}'({name}) is disabled.", "unauthorized_client")
 

@@ -35,12 +35,14 @@ class IdentityRecords:
         key = identity.client_id.lower()
         self._rows.put(key, asdict(identity))
         for alias in _aliases(identity):
-            self._aliases.put(alias, {"client_id": key})
+            # Display names are not unique: the first one keeps a name.
+            self._aliases.insert(alias, {"client_id": key})
 
     def delete(self, identity: Identity) -> None:
         self._rows.delete(identity.client_id.lower())
         for alias in _aliases(identity):
-            self._aliases.delete(alias)
+            if self._aliases.get(alias) == {"client_id": identity.client_id.lower()}:
+                self._aliases.delete(alias)
 
 
 def _aliases(identity: Identity) -> list[str]:

@@ -69,6 +69,8 @@ class TokenService:
         identity = self._directory.identity(client_id)
         if identity is None or identity.client_id.lower() != client_id.lower():
             raise errors.unknown_application(client_id, self._cloud.tenant_id)
+        if not identity.principal_id:
+            raise errors.no_principal(identity.client_id, self._cloud.tenant_id)
         if not identity.enabled:
             raise errors.disabled_application(identity.client_id, identity.name)
         return identity

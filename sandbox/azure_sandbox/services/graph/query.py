@@ -11,7 +11,13 @@ from urllib.parse import urlencode
 from azure_sandbox.kernel.errors import AzureError
 
 _KEY = re.compile(r"\(\s*appId\s*=\s*'([^']*)'\s*\)", re.IGNORECASE)
-_EQUALS = re.compile(r"(\w+)\s+eq\s+'((?:[^']|'')*)'")
+_TEXT = r"'(?P<value>(?:[^']|'')*)'"
+#: The three forms of a term: a property's text, its beginning, one of a list of texts.
+_TERMS = {
+    "eq": re.compile(rf"(?P<name>\w+)\s+eq\s+{_TEXT}"),
+    "startswith": re.compile(rf"startsWith\(\s*(?P<name>\w+)\s*,\s*{_TEXT}\s*\)", re.IGNORECASE),
+    "any": re.compile(rf"(?P<name>\w+)/any\(\s*(\w+)\s*:\s*\2\s+eq\s+{_TEXT}\s*\)", re.IGNORECASE),
+}
 _PAGE = 100
 _LARGEST_PAGE = 999
 
@@ -45,18 +51,27 @@ def select(resource: Resource, query: Mapping[str, str]) -> Resource:
 
 
 def matching(resources: Sequence[Resource], query: Mapping[str, str]) -> list[Resource]:
-    """Those that ``$filter`` lets through; only ``property eq 'text'`` is understood.
+    """Those that ``$filter`` lets through; understood is one term of those in the table above.
 
     :raises AzureError: 400 for any other filter
     """
     expression = query.get("$filter")
     if not expression:
         return list(resources)
-    found = _EQUALS.fullmatch(expression.strip())
-    if not found:
-        raise AzureError(400, "Request_UnsupportedQuery", "Unsupported Query.")
-    name, value = found.group(1), found.group(2).replace("''", "'").lower()
-    return [r for r in resources if isinstance(r.get(name), str) and r[name].lower() == value]
+    for kind, pattern in _TERMS.items():
+        found = pattern.fullmatch(expression.strip())
+        if found:
+            name, value = found["name"], found["value"].replace("''", "'").lower()
+            return [r for r in resources if _holds(kind, r.get(name), value)]
+    raise AzureError(400, "Request_UnsupportedQuery", "Unsupported Query.")
+
+
+def _holds(kind: str, held: object, value: str) -> bool:
+    if kind == "any":
+        return isinstance(held, list) and value in (str(entry).lower() for entry in held)
+    if not isinstance(held, str):
+        return False
+    return held.lower().startswith(value) if kind == "startswith" else held.lower() == value
 
 
 def page(resources: Sequence[Resource], query: Mapping[str, str], url: str) -> Resource:

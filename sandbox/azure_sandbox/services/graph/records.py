@@ -34,6 +34,8 @@ def service_principal(identity: Identity) -> Resource:
         "accountEnabled": identity.enabled,
         "servicePrincipalType": identity.kind if identity.kind != APPLICATION else "Application",
         "alternativeNames": alternative,
+        "appDisplayName": identity.name,
+        "servicePrincipalNames": [identity.client_id],
         "createdDateTime": iso_z(identity.created),
     }
 

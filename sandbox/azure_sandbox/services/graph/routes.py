@@ -15,7 +15,7 @@ from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.operation import ANY_CALLER, Call, Caller, Need, Operation, Surface, bearer_for
-from azure_sandbox.services.graph import group_routes, records
+from azure_sandbox.services.graph import group_routes, lifecycle, owner_routes, records
 from azure_sandbox.services.graph.answers import context, listed, single
 from azure_sandbox.services.graph.service import Find, Graph, addressed
 
@@ -34,7 +34,10 @@ def operations(cloud: Cloud, graph: Graph) -> list[Operation]:
     # Graph's own permissions decide, not Azure RBAC: the service checks them on every path.
     return [
         Operation(surface, method, f"/v1.0{path}", partial(handler, graph), ANY_CALLER)
-        for method, path, handler in _routes() + group_routes.routes()
+        for method, path, handler in _routes()
+        + lifecycle.routes()
+        + group_routes.routes()
+        + owner_routes.routes()
     ]
 
 

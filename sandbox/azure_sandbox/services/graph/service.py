@@ -33,7 +33,7 @@ from azure_sandbox.services.graph.groups import GroupService
 from azure_sandbox.services.graph.query import alternate_key
 from azure_sandbox.services.graph.refusals import bad_request, conflict, denied, holds, missing
 
-_READ_ALL = {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}
+READ_ALL = {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}
 _WRITE_ALL = {"Application.ReadWrite.All"}
 _OWNED = "Application.ReadWrite.OwnedBy"
 #: A password lives two years where the caller does not say.
@@ -58,10 +58,10 @@ class Graph:
 
         :raises AzureError: 403 where the caller may read none at all
         """
-        if not holds(caller, _READ_ALL | {_OWNED}):
+        if not holds(caller, READ_ALL | {_OWNED}):
             raise denied()
-        rows = [i for i in self._registry.identities() if i.kind == APPLICATION or not applications]
-        return [row for row in rows if _may(caller, _READ_ALL, row)]
+        rows = [i for i in self._registry.identities() if _is_one(i, applications)]
+        return [row for row in rows if _may(caller, READ_ALL, row)]
 
     def readable(self, caller: Caller, identifier: str, *, by: str, applications: bool) -> Identity:
         """One row.
@@ -70,11 +70,20 @@ class Graph:
         :param applications: True where a managed identity, which has no application, is not meant
         :raises AzureError: 403, or 404 where nobody goes by this id
         """
-        return self._find(caller, identifier, by, applications, _READ_ALL)
+        return self._find(caller, identifier, by, applications, READ_ALL)
 
     def writable(self, caller: Caller, identifier: str, *, by: str, applications: bool) -> Identity:
         """One row that the caller may change; raises as :meth:`readable`."""
         return self._find(caller, identifier, by, applications, _WRITE_ALL)
+
+    def principal(self, object_id: str) -> Identity | None:
+        """Somebody by object id, whoever asks."""
+        found = self._registry.identity(object_id)
+        return found if found and found.principal_id.lower() == object_id.lower() else None
+
+    def save(self, identity: Identity) -> None:
+        """Keep a row that was changed."""
+        self._registry.save(identity)
 
     def add_password(self, application: Identity, body: Body) -> tuple[Password, str]:
         asked = body.get("passwordCredential") or {}
@@ -101,12 +110,7 @@ class Graph:
         unknown = sorted(set(body) - {"keyCredentials"})
         if unknown:
             raise bad_request(f"Property '{unknown[0]}' cannot be updated in this sandbox.")
-        entries = body.get("keyCredentials")
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise bad_request("Invalid value specified for property 'keyCredentials' of resource.")
-        held = {certificate.key_id: certificate for certificate in application.certificates}
-        kept = tuple(held.get(str(entry.get("keyId"))) or _certificate(entry) for entry in entries)
-        self._registry.save(replace(application, certificates=kept))
+        self._registry.save(replace(application, certificates=certificates_of(body, application)))
 
     def set_enabled(self, principal: Identity, body: Body) -> None:
         enabled = body.get("accountEnabled")
@@ -167,11 +171,15 @@ class Graph:
         identity = self._registry.identity(identifier)
         if identity is None or str(getattr(identity, by)).lower() != identifier.lower():
             raise missing(identifier)
-        if applications and identity.kind != APPLICATION:
+        if not _is_one(identity, applications):
             raise missing(identifier)
         if not _may(caller, roles, identity):
             raise denied()
         return identity
+
+
+def _is_one(identity: Identity, applications: bool) -> bool:
+    return identity.kind == APPLICATION if applications else bool(identity.principal_id)
 
 
 def _may(caller: Caller, roles: set[str], identity: Identity) -> bool:
@@ -190,11 +198,24 @@ def _moment(body: Body, name: str, default: float) -> float:
         ) from None
 
 
+def certificates_of(body: Body, application: Identity | None = None) -> tuple[Certificate, ...]:
+    """``keyCredentials`` of a body; those that an application has already may be named alone.
+
+    :raises AzureError: 400 where they are no certificates
+    """
+    entries = body.get("keyCredentials")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise bad_request("Invalid value specified for property 'keyCredentials' of resource.")
+    held = {c.key_id: c for c in application.certificates} if application else {}
+    return tuple(held.get(str(entry.get("keyId"))) or _certificate(entry) for entry in entries)
+
+
 def _certificate(entry: Body) -> Certificate:
     try:
-        der = base64.b64decode(entry.get("key") or "", validate=True)
+        # az sends the lines of a PEM file as they are.
+        der = base64.b64decode("".join((entry.get("key") or "").split()), validate=True)
         loaded = x509.load_der_x509_certificate(der)
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, AttributeError):
         raise AzureError(400, "KeyCredentialsInvalidValue", "Key credential value is invalid.") from None
     name = entry.get("displayName")
     return Certificate(

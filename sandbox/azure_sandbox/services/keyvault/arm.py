@@ -79,7 +79,8 @@ async def _put(vaults: KeyVault, call: Call) -> Response:
 
 
 async def _patch(vaults: KeyVault, call: Call) -> Response:
-    return _change(vaults, call, _named(vaults, call), await call.json())
+    body = await call.json()
+    return _change(vaults, call, _named(vaults, call), body)
 
 
 def _change(vaults: KeyVault, call: Call, vault: Vault, body: dict[str, Any]) -> Response:
@@ -92,7 +93,8 @@ def _change(vaults: KeyVault, call: Call, vault: Vault, body: dict[str, Any]) ->
 
 
 async def _policies(vaults: KeyVault, call: Call) -> Response:
-    vault = changes.with_policies(_named(vaults, call), call.params["kind"].lower(), await call.json())
+    body = await call.json()
+    vault = changes.with_policies(_named(vaults, call), call.params["kind"].lower(), body)
     vaults.records.change_vault(vault)
     policies = [_shown(policy, call) for policy in vault.policies]
     scope = f"{vaults.scope(vault)}/accessPolicies/"

@@ -61,6 +61,11 @@ class Workspaces:
             )
         return _workspace(found)
 
+    def again(self, workspace: Workspace) -> Workspace:
+        """A workspace as it is now: others may have changed it while a request's body arrived."""
+        found = self._stored.get(_key(workspace))
+        return _workspace(found) if found else workspace
+
     def by_guid(self, guid: str) -> Workspace:
         """A workspace by its id; KeyError where it is gone."""
         for workspace in self.all():

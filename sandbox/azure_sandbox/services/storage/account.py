@@ -100,7 +100,8 @@ class Accounts:
         return self._change(self._own(call), body)
 
     async def patch(self, call: Call) -> Response:
-        return self._change(self._account(call), await call.json())
+        body = await call.json()
+        return self._change(self._account(call), body)
 
     def _own(self, call: Call) -> Account:
         try:
@@ -119,7 +120,8 @@ class Accounts:
         return _keys(self._account(call))
 
     async def regenerate(self, call: Call) -> Response:
-        account = changes.with_new_key(self._account(call), await call.json(), call.cloud.clock.time())
+        body = await call.json()
+        account = changes.with_new_key(self._account(call), body, call.cloud.clock.time())
         self._lake.catalog.change_account(account)
         return _keys(account)
 

@@ -369,8 +369,8 @@ def test_deployments_are_listed_and_forgotten(sandbox: Sandbox) -> None:
     assert call(sandbox, "PUT", path, json=body([])).status_code == 201
     assert call(sandbox, "PUT", path, json=body([])).status_code == 200
     assert call(sandbox, "HEAD", path).status_code == 204
-    listed = call(sandbox, "GET", path.rpartition("/")[0]).json()["value"]
-    assert path in [one["id"] for one in listed]
+    for listing in (path.rpartition("/")[0], path.rpartition("/")[0] + "/"):
+        assert path in [one["id"] for one in call(sandbox, "GET", listing).json()["value"]]
     assert call(sandbox, "DELETE", path).status_code == 200
     assert call(sandbox, "DELETE", path).status_code == 204
 
@@ -490,6 +490,34 @@ def test_what_this_sandbox_does_not_deploy_is_said(
     sent = body([])
     sent["properties"].update(change)
     assert error(call(sandbox, "PUT", where(sandbox), json=sent))[:2] == (400, code)
+
+
+RELAXED = """{"location": "eastus", "properties": {"mode": "Incremental", "parameters": {}, template:{
+  // az deployment sends the file as it is, under a bare name
+  "$schema": "https://schema", "contentVersion": "1.0.0.0", /* and
+  so on */
+  "variables": {'text': "two
+lines, // no comment",},
+  resources: [],
+  "outputs": {"text": {"type": "string", "value": "[variables('text')]"}, "url": {type: "string", "value": "http://x"}},
+}}}"""
+
+
+def test_a_template_may_be_written_more_freely_than_json(sandbox: Sandbox) -> None:
+    path = where(sandbox)
+    made = call(sandbox, "PUT", path, content=RELAXED.encode())
+    assert made.status_code == 201, made.text
+    outputs = call(sandbox, "GET", path).json()["properties"]["outputs"]
+    assert {name: one["value"] for name, one in outputs.items()} == {
+        "text": "two\nlines, // no comment",
+        "url": "http://x",
+    }
+
+
+@pytest.mark.parametrize("content", [b"{", b"{template}", b"\xff", b"{'a': }", b"[]", b'{"a": NaN}'])
+def test_what_is_no_document_at_all_is_refused(sandbox: Sandbox, content: bytes) -> None:
+    answer = call(sandbox, "PUT", where(sandbox), content=content)
+    assert error(answer)[:2] == (400, "InvalidRequestContent")
 
 
 def test_in_a_subscription_a_location_is_asked_for_and_names_are_checked(sandbox: Sandbox) -> None:

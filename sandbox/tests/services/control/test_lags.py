@@ -61,6 +61,28 @@ def test_a_new_role_is_known_to_one_replica_before_the_other(frozen: Any) -> Non
     frozen.arm("DELETE", path)
 
 
+def test_a_removed_role_grants_on_until_its_lag_has_passed(frozen: Any) -> None:
+    path = grant(frozen, "rotated")
+    frozen.lags(role_removal=60, replicas=3, seed=7)
+    assert may_read(frozen, "rotated")
+    assert frozen.arm("DELETE", path).status_code == 200
+    assert frozen.arm("GET", path).status_code == 404
+    assert {may_read(frozen, "rotated") for _ in range(10)} == {True}
+    frozen.clock(advance=45)
+    assert {may_read(frozen, "rotated") for _ in range(20)} == {False, True}
+    frozen.clock(advance=15)
+    assert {may_read(frozen, "rotated") for _ in range(20)} == {False}
+
+
+def test_a_removal_without_a_lag_is_at_once(frozen: Any) -> None:
+    frozen.lags(role_assignment=60)
+    path = grant(frozen, "rotated")
+    frozen.clock(advance=60)
+    assert may_read(frozen, "rotated")
+    frozen.arm("DELETE", path)
+    assert not may_read(frozen, "rotated")
+
+
 def test_the_same_seed_meets_the_same_replicas(frozen: Any) -> None:
     def drawn() -> list[int]:
         frozen.lags(replicas=5, seed=3)

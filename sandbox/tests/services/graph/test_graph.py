@@ -128,7 +128,7 @@ def test_lists_are_filtered_selected_and_paged(identities: Sandbox) -> None:
     assert paged == everything
     owned = call(identities, "GET", "/applications", "rotator").json()["value"]
     assert [entry["displayName"] for entry in owned] == ["legacy"]
-    assert code(get(**{"$filter": "startswith(displayName,'a')"})) == (400, "Request_UnsupportedQuery")
+    assert code(get(**{"$filter": "endswith(displayName,'a')"})) == (400, "Request_UnsupportedQuery")
     assert code(get(**{"$select": "shoeSize"})) == (400, "Request_BadRequest")
     assert code(get(**{"$top": "0"})) == (400, "Request_BadRequest")
     assert code(get(**{"$skiptoken": "\u0663"})) == (400, "Request_BadRequest")
@@ -218,3 +218,31 @@ def test_a_stranger_is_challenged(identities: Sandbox) -> None:
     assert time.strptime(answer.json()["error"]["innerError"]["date"], "%Y-%m-%dT%H:%M:%S")
     wrong = identities.http.get(f"{GRAPH}/applications", headers=identities.bearer("admin"))
     assert code(wrong) == (401, "InvalidAuthenticationToken")
+
+
+def test_owners_come_and_go_and_ownership_counts_at_once(serve: Callable[..., Sandbox]) -> None:
+    sandbox = serve(
+        {
+            "applications": [
+                {"name": "rotator", "app_roles": ["Application.ReadWrite.OwnedBy"]},
+                {"name": "admin", "app_roles": ["Application.ReadWrite.All"]},
+                {"name": "legacy"},
+            ]
+        }
+    )
+    (rotator,) = [
+        each["id"]
+        for each in call(sandbox, "GET", "/servicePrincipals", "admin").json()["value"]
+        if each["displayName"] == "rotator"
+    ]
+    reference = {"@odata.id": f"{GRAPH}/directoryObjects/{rotator}"}
+    assert code(call(sandbox, "POST", f"{ONE}/addPassword", json={})) == (403, "Authorization_RequestDenied")
+    assert call(sandbox, "POST", f"{ONE}/owners/$ref", "admin", json=reference).status_code == 204
+    assert code(call(sandbox, "POST", f"{ONE}/owners/$ref", "admin", json=reference))[0] == 400
+    owners = call(sandbox, "GET", f"{ONE}/owners", "admin").json()["value"]
+    assert [each["id"] for each in owners] == [rotator]
+    assert call(sandbox, "POST", f"{ONE}/addPassword", json={}).status_code == 200
+    assert call(sandbox, "DELETE", f"{ONE}/owners/{rotator}/$ref", "admin").status_code == 204
+    assert code(call(sandbox, "DELETE", f"{ONE}/owners/{rotator}/$ref", "admin"))[0] == 404
+    assert code(call(sandbox, "POST", f"{ONE}/owners/$ref", "admin", json={}))[0] == 400
+    assert code(call(sandbox, "POST", f"{ONE}/addPassword", json={})) == (403, "Authorization_RequestDenied")

@@ -189,6 +189,20 @@ def test_groups_in_a_circle_end_every_search(sandbox: Sandbox, group: str) -> No
 
 
 @pytest.mark.parametrize(
+    "expression, found",
+    [
+        ("displayName eq 'trainers' and mailNickname eq 'trainers'", [TRAINERS]),
+        ("displayName eq 'trainers' and mailNickname eq 'everybody'", []),
+        ("displayName eq 'cats and dogs'", []),
+        ("", [TRAINERS, EVERYBODY]),
+    ],
+)
+def test_filters_are_joined_by_and(sandbox: Sandbox, expression: str, found: list[str]) -> None:
+    answer = call(sandbox, "GET", "/groups", params={"$filter": expression} if expression else {})
+    assert sorted(ids(answer)) == sorted(found)
+
+
+@pytest.mark.parametrize(
     "change, status",
     [
         ({"displayName": ""}, 400),

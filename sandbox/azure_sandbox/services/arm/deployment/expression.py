@@ -8,7 +8,7 @@ Source: "Template functions in ARM templates" (template-functions.md), "Syntax a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -208,6 +208,3 @@ class _Parser:
         key = self.expression()
         self.expect("symbol", "]")
         return key
-
-
-Function = Callable[..., Any]

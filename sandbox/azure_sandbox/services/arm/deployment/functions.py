@@ -12,10 +12,12 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from azure_sandbox.services.arm.deployment.expression import Function, Later, TemplateError
+from azure_sandbox.services.arm.deployment.expression import Later, TemplateError
+
+Function = Callable[..., Any]
 
 _GUID_NAMESPACE = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
 _HOLE = re.compile(r"\{\{|\}\}|\{(\d+)\}")

@@ -24,6 +24,7 @@ from azure_sandbox.kernel.surfaces import MANAGEMENT
 from azure_sandbox.services.arm.deployment import engine
 from azure_sandbox.services.arm.deployment.engine import Inside, Outcome, Work
 from azure_sandbox.services.arm.deployment.expression import TemplateError
+from azure_sandbox.services.arm.deployment.relaxed import strict
 from azure_sandbox.services.arm.deployment.scope import Evaluation, Place
 from azure_sandbox.services.arm.deployment.template import Planned, Template, parameter_values
 from azure_sandbox.services.arm.service import ResourceManager
@@ -50,6 +51,8 @@ class Deployments:
     def _own(self) -> list[Operation]:
         routes: list[tuple[str, str, _Handler, str]] = [
             ("GET", "", self._list, "read"),
+            # So azure-mgmt-resource asks.
+            ("GET", "/", self._list, "read"),
             ("PUT", "/{name}", self._put, "write"),
             ("GET", "/{name}", self._get, "read"),
             ("HEAD", "/{name}", self._head, "read"),
@@ -104,7 +107,7 @@ class Deployments:
             "provisioningState": "Succeeded",
             "validatedResources": [{"id": one.id} for one in planned],
         }
-        return JSONResponse(self._document(call, properties))
+        return JSONResponse(self._document(call, template, properties))
 
     async def _get(self, call: Call) -> Response:
         return JSONResponse(self._held(call)["shown"])
@@ -148,7 +151,7 @@ class Deployments:
 
         :raises AzureError: 400, saying what is wrong
         """
-        body = await call.json()
+        body = await _document(call)
         inside = Inside(self._router, call)
         if inside.depth > engine.DEEPEST:
             raise _invalid(f"deployments are nested deeper than {engine.DEEPEST} levels")
@@ -207,19 +210,16 @@ class Deployments:
             "timestamp": iso_z(started),
             "correlationId": asked or str(uuid.uuid4()),
             "providers": [{"namespace": name, "resourceTypes": []} for name in _providers(planned)],
-            "dependencies": [
-                {"dependsOn": [{"id": need} for need in one.needs], "id": one.id, "resourceType": one.kind}
-                for one in planned
-                if one.needs
-            ],
+            "dependencies": _dependencies(planned),
         }
 
-    def _document(self, call: Call, properties: Json) -> Json:
+    def _document(self, call: Call, template: Template, properties: Json) -> Json:
         name = call.params["name"]
         return {
             "id": f"{self._scope(call)}/providers/{_KIND}/{name}",
             "name": name,
             "type": _KIND,
+            **({"location": template.place.location} if "group" not in call.params else {}),
             "properties": properties,
         }
 
@@ -234,9 +234,24 @@ class Deployments:
             "outputs": work.outputs,
             **({"error": work.error} if work.error else {}),
         }
-        shown = self._document(call, properties)
+        shown = self._document(call, template, properties)
         steps = [_operation(shown["id"], one, iso_z(started)) for one in work.outcomes]
         return {"shown": shown, "operations": steps, "operation": str(uuid.uuid4())}
+
+
+async def _document(call: Call) -> Json:
+    """The body; what is no plain JSON is read as Resource Manager reads templates.
+
+    :raises AzureError: 400, 413 as every document's
+    """
+    content = await call.body()
+    try:
+        return call.parsed(content)
+    except AzureError as refused:
+        try:
+            return call.parsed(strict(content))
+        except (AzureError, UnicodeDecodeError):
+            raise refused from None
 
 
 def _template_of(given: Json) -> Json:
@@ -263,6 +278,13 @@ def _shown(kind: str, value: Any) -> Json:
 
 def _providers(planned: list[Planned]) -> list[str]:
     return sorted({one.kind.partition("/")[0] for one in planned})
+
+
+def _dependencies(planned: list[Planned]) -> list[Json]:
+    shown = {one.key: {"id": one.id, "resourceType": one.kind, "resourceName": one.name} for one in planned}
+    return [
+        {"dependsOn": [shown[need] for need in one.needs], **shown[one.key]} for one in planned if one.needs
+    ]
 
 
 def _operation(deployment: str, outcome: Outcome, when: str) -> Json:

@@ -39,11 +39,14 @@ class _Routes:
         return JSONResponse(self._rendered(workspace, _named(call, workspace)))
 
     async def put(self, call: Call, workspace: Workspace) -> Response:
-        before = workspace.compute(call.params["c"])
-        return self._change(call, workspace, before, await call.json())
+        body = await call.json()
+        workspace = self._workspaces.again(workspace)
+        return self._change(call, workspace, workspace.compute(call.params["c"]), body)
 
     async def patch(self, call: Call, workspace: Workspace) -> Response:
-        return self._change(call, workspace, _named(call, workspace), await call.json())
+        body = await call.json()
+        workspace = self._workspaces.again(workspace)
+        return self._change(call, workspace, _named(call, workspace), body)
 
     def _change(self, call: Call, workspace: Workspace, before: Compute | None, body: Json) -> Response:
         """Done when it answers."""

@@ -49,9 +49,10 @@ class _Routes:
 
     async def put(self, call: Call, workspace: Workspace) -> Response:
         """Whether the store can be read with the credentials is found out by who reads."""
+        body = await call.json()
+        workspace = self._workspaces.again(workspace)
         before = workspace.datastore(call.params["d"])
-        name = before.name if before else call.params["d"]
-        store = stores.from_arm(name, await call.json(), before)
+        store = stores.from_arm(before.name if before else call.params["d"], body, before)
         others = tuple(item for item in workspace.datastores if item is not before)
         self._workspaces.save(replace(workspace, datastores=(*others, store)))
         return JSONResponse(stores.rendered(self._cloud, workspace, store), 200 if before else 201)

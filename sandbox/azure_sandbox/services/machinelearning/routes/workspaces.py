@@ -73,7 +73,8 @@ class _Routes:
         return self._change(call, workspace, body)
 
     async def patch(self, call: Call, workspace: Workspace) -> Response:
-        return self._change(call, workspace, await call.json())
+        body = await call.json()
+        return self._change(call, self._service.workspaces.again(workspace), body)
 
     def _change(self, call: Call, workspace: Workspace, body: Json) -> Response:
         workspaces = self._service.workspaces

@@ -101,7 +101,7 @@ class Signer:
         try:
             token, _ = self._cloud.port(Directory).token(self._reader.principal, STORAGE_AUDIENCE)
         except KeyError:
-            raise AccessDenied("The identity that the job runs as does not exist any more.") from None
+            raise AccessDenied("Identity not found") from None
         return token
 
     async def _principal_token(self, credentials: Credentials) -> str:

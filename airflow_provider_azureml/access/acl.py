@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""POSIX ACLs of a lake: what an entry gives, and what it would take. Owners are not looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+
+def gives(acl: str, principal: str, groups: Collection[str], wanted: str) -> bool:
+    """Whether an ACL gives somebody the letters, e.g. `--x`; the first kind of entry that fits decides.
+
+    :param principal: object id.
+    """
+    entries = [entry.split(":") for entry in acl.split(",") if entry.count(":") == 2]
+    mask = next((each[2] for each in entries if each[0] == "mask"), "rwx")
+    named = [each[2] for each in entries if each[0] == "user" and each[1].lower() == principal.lower()]
+    of_groups = [each[2] for each in entries if each[0] == "group" and each[1].lower() in groups]
+    others = [each[2] for each in entries if each[0] == "other"]
+    if named:
+        return _has(_and(named[0], mask), wanted)
+    if of_groups:
+        return any(_has(_and(each, mask), wanted) for each in of_groups)
+    return any(_has(each, wanted) for each in others)
+
+
+def names(acl: str, principal: str, groups: Collection[str]) -> bool:
+    """Whether an ACL has an entry for somebody: then access is meant to come from ACLs."""
+    wanted = {principal.lower(), *groups}
+    parts = (entry.split(":") for entry in acl.split(","))
+    return any(len(each) >= 2 and each[1].lower() in wanted for each in parts)
+
+
+def with_entry(acl: str, principal: str, letters: str) -> str:
+    """The ACL with one more right for somebody, and a mask that lets it through."""
+    entries = [entry for entry in acl.split(",") if entry]
+    mine = f"user:{principal}:".lower()
+    had = next((entry[-3:] for entry in entries if entry.lower().startswith(mine)), "---")
+    kept = [entry for entry in entries if not entry.lower().startswith((mine, "mask:"))]
+    old_mask = next((entry[-3:] for entry in entries if entry.startswith("mask:")), "")
+    group = next((entry[-3:] for entry in entries if entry.startswith("group::")), "---")
+    both = _or(had, letters)
+    return ",".join([*kept, f"user:{principal}:{both}", f"mask::{_or(old_mask or group, both)}"])
+
+
+def folders_above(path: str) -> list[str]:
+    """The root (empty text) and every folder on the way to a path, the path itself not included."""
+    parts = [part for part in path.split("/") if part]
+    return ["/".join(parts[:number]) for number in range(len(parts))]
+
+
+def _has(letters: str, wanted: str) -> bool:
+    return all(letter in letters for letter in wanted.replace("-", ""))
+
+
+def _and(one: str, other: str) -> str:
+    return "".join(a if a == b else "-" for a, b in zip(one, other, strict=False))
+
+
+def _or(one: str, other: str) -> str:
+    return "".join(a if a != "-" else b for a, b in zip(one, other, strict=False))

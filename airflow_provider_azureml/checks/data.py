@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plane 7: role, condition and ACL of who runs, at each place that the job reads or writes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from airflow_provider_azureml.access import acl
+from airflow_provider_azureml.access.evaluate import Decision
+from airflow_provider_azureml.access.needs import needs_of_data
+from airflow_provider_azureml.access.place import Place
+from airflow_provider_azureml.checks.case import Case
+from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown
+from airflow_provider_azureml.checks.running import described
+from airflow_provider_azureml.checks.workspace import grant_command
+from airflow_provider_azureml.rest import resource
+
+ROLES = {"read": "Storage Blob Data Reader", "write": "Storage Blob Data Contributor"}
+
+
+def places(case: Case) -> Iterator[Finding]:
+    """One finding for each input, output and URI."""
+    for what, access, place, runner in case.accesses:
+        if place.secret:
+            message = f"{what}: its datastore stores {place.secret}, which counts instead of an identity"
+            yield present("data", 7, message)
+        elif place.doubt or not place.scope:
+            yield unknown("data", 7, f"{what}: {place.doubt}")
+        elif runner is not None and runner.principal is None:
+            yield unknown("data", 7, f"{what}: {runner.doubt}")
+        else:
+            who = runner.principal.object_id if runner and runner.principal else case.object_id
+            name = described(runner.principal) if runner and runner.principal else f"object id {who}"
+            yield _judged(case, f"{what} ({place.uri})", access, place, who, name)
+    yield from _unnamed(case)
+    yield from _upload(case)
+
+
+def _unnamed(case: Case) -> Iterator[Finding]:
+    """A datastore that the workspace does not have, and the name that comes nearest."""
+    refusal = case.refusal
+    if refusal is None or refusal.number != 38 or not refusal.told:
+        return
+    wanted, known = refusal.told["store"], sorted(case.facts.datastores or ())
+    close = get_close_matches(wanted, known, n=1)
+    mend = f"Name datastore '{close[0]}' in the job's definition." if close else refusal.mend
+    yield missing("data", 7, f"no datastore '{wanted}'; there are: {', '.join(known)}", mend)
+
+
+def _judged(case: Case, what: str, access: str, place: Place, who: str, name: str) -> Finding:
+    """By the first of the needed actions that is refused; else by the first that is not certain."""
+    decisions = [
+        case.judge(wanted.need, who) for wanted in needs_of_data("run", _access(access), place, what, who)
+    ]
+    refused = next((each for each in decisions if each.verdict == "DENIED"), None)
+    if refused is None:
+        open_ = next((each for each in decisions if each.verdict != "ALLOWED"), None)
+        if open_:
+            return unknown("data", 7, f"{what}: {name}: {open_.verdict}: {open_.reason}")
+        return present("data", 7, f"{what}: {name} may {access}, by {decisions[0].reason}")
+    return _by_acl(case, what, access, place, who, name) or _without(
+        what, access, place, who, name, refused, case
+    )
+
+
+def _access(word: str) -> str:
+    return "write" if word == "write" else "read"
+
+
+def _without(
+    what: str, access: str, place: Place, who: str, name: str, refused: Decision, case: Case
+) -> Finding:
+    """No role, a condition that does not hold, or a deny."""
+    message = f"{what}: {name} may not {access}: {refused.reason}"
+    if "/denyAssignments/" in refused.by:
+        url = f"{case.settings.cloud.resource_manager}{refused.by}?api-version=2022-04-01"
+        return missing("data", 7, message, f"az rest --method delete --url {url}")
+    if refused.by:
+        return missing("data", 7, message, _widened(case, refused.by, place, who, ROLES[access]))
+    return missing("data", 7, message, grant_command(who, ROLES[access], place.scope))
+
+
+def _widened(case: Case, assignment: str, place: Place, who: str, role: str) -> str:
+    """The same role again with a condition that admits the place too: Azure keeps one per role and scope."""
+    held = next(
+        (each for each in case.grants_seen(place.scope, who) if each.assignment_id == assignment), None
+    )
+    if held is None:
+        return ""
+    known = shlex.quote(place.known_path)[1:-1] if place.known_path.startswith("'") else place.known_path
+    blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+    condition = (
+        f"({held.condition}) OR (@Resource[{blobs}:path] StringStartsWith '{known}' "
+        f"OR @Request[{blobs}:prefix] StringStartsWith '{known}')"
+    )
+    more = ("--condition", shlex.quote(condition), "--condition-version 2.0")
+    made = grant_command(who, held.role_name or role, held.scope, *more)
+    return f"az role assignment delete --ids {assignment} && {made}"
+
+
+def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: str) -> Finding | None:
+    """Where ACLs are what gives access (some entry names the identity), the first folder that does not."""
+    account = case.account(place.account, place.scope).value or {}
+    if not (account.get("properties") or {}).get("isHnsEnabled"):
+        return None
+    groups = case.and_groups(who) - {who.lower()}
+    path = place.known_path.strip("/")
+    wanted = [(folder, "--x") for folder in acl.folders_above(f"{path}/x" if place.is_folder else path)]
+    wanted.append((path, {"read": "r-x", "write": "rwx"}[access] if place.is_folder else "r--"))
+    seen: list[tuple[str, str, str]] = []
+    for folder, letters in dict(wanted).items():
+        read = case.examination.see(resource.acl(case.settings.cloud, place.account, place.container, folder))
+        if read.value is None:
+            return None
+        seen.append((folder, letters, read.value))
+    if not any(acl.names(text, who, groups) for _, _, text in seen):
+        return None
+    for folder, letters, text in seen:
+        if not acl.gives(text, who, groups, letters):
+            message = f"{what}: {name} has no role, and the ACL of '/{folder}' gives it no '{letters}'"
+            return missing("data", 7, message, _set_acl(place, folder, acl.with_entry(text, who, letters)))
+    return present("data", 7, f"{what}: {name} may {access}, by ACLs of the folders on the way")
+
+
+def _set_acl(place: Place, folder: str, entries: str) -> str:
+    path = shlex.quote(folder or "/")
+    return (
+        f"az storage fs access set --account-name {place.account} --file-system {place.container} "
+        f"--path {path} --acl {shlex.quote(entries)} --auth-mode login"
+    )
+
+
+def _upload(case: Case) -> Iterator[Finding]:
+    """Where a refusal was of the upload of code, it is the submitter who needs the workspace's store."""
+    refusal, store = case.refusal, case.facts.default_datastore if case.has_workspace else None
+    if refusal is None or refusal.number != 30 or store is None:
+        return
+    place = Place("the workspace's storage", store.account, store.container, scope=store.scope)
+    name = f"the submitter, object id {case.object_id},"
+    yield _judged(case, "code upload", "write", place, case.object_id, name)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_azureml.access import acl
+
+ME, TEAM = "o-1", "g-1"
+
+
+@pytest.mark.parametrize(
+    "text, wanted, given",
+    [
+        ("user::rwx,user:o-1:r-x,group::---,mask::r-x,other::---", "r-x", True),
+        ("user::rwx,user:o-1:r-x,group::---,mask::--x,other::rwx", "r-x", False),
+        ("user::rwx,user:O-1:--x,group::---,mask::--x,other::---", "--x", True),
+        ("user::rwx,group:g-1:r--,group::---,mask::rwx,other::---", "r--", True),
+        ("user::rwx,group:g-1:r--,group::---,mask::rwx,other::rwx", "-w-", False),
+        ("user::rwx,group::---,other::r-x", "r-x", True),
+        ("user::rwx,group::r-x,other::---", "--x", False),
+        ("", "--x", False),
+    ],
+)
+def test_the_first_kind_of_entry_that_fits_decides(text: str, wanted: str, given: bool) -> None:
+    assert acl.gives(text, ME, {TEAM}, wanted) is given
+
+
+def test_somebody_is_named_or_not() -> None:
+    assert acl.names("user::rwx,user:o-1:r-x", ME, ())
+    assert acl.names("user::rwx,group:g-1:r-x", ME, {TEAM})
+    assert not acl.names("user::rwx,group::r-x,other::---", ME, {TEAM})
+
+
+def test_one_more_right_keeps_all_others_and_widens_the_mask() -> None:
+    text = acl.with_entry("user::rwx,user:o-1:r--,user:o-2:rwx,group::r-x,mask::r--,other::---", ME, "--x")
+    assert text == "user::rwx,user:o-2:rwx,group::r-x,other::---,user:o-1:r-x,mask::r-x"
+    assert acl.gives(text, ME, (), "r-x")
+    assert acl.gives(acl.with_entry("user::rwx,group::---,other::---", ME, "r-x"), ME, (), "r-x")
+
+
+def test_the_folders_above_a_path_begin_with_the_root() -> None:
+    assert acl.folders_above("a/b/c.csv") == ["", "a", "a/b"]
+    assert acl.folders_above("") == []
