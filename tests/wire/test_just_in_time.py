@@ -29,7 +29,7 @@ def begin(python: str, sandbox: Sandbox, folder: Path, given: dict[str, Any]) ->
         "AIRFLOW_HOME": str(folder),
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__AZUREML__DEPLOYMENT_ID": f"jit-{folder.name}",
+        "AIRFLOW__AZUREML__DEPLOYMENT_ID": f"jit-{folder.parent.name}",
         "AIRFLOW__AZUREML__BROKER_CONN_ID": BROKER,
         "AIRFLOW__AZUREML__LEASE_CONTAINER": "leases",
         f"AIRFLOW_CONN_{BROKER.upper()}": broker_connection(sandbox),
@@ -47,7 +47,7 @@ def begin(python: str, sandbox: Sandbox, folder: Path, given: dict[str, Any]) ->
 def test_the_teardown_revokes_after_a_job_that_failed(
     sandbox: Sandbox, client: Client, tmp_path: Path
 ) -> None:
-    """With two Airflows, of two names, one adopts what the other granted for a while, or both make their own."""
+    """With two Airflows, of one name, the assignment is shared, and the last one deletes it."""
     with acting_as_worker(sandbox):
         AzureDataLakeHook("azureml_land").upload_bytes("raw", "wire/data.txt", b"hello from the lake")
     azure = Azure(sandbox, client)
