@@ -110,7 +110,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "example": "/etc/airflow/namespaces.yaml",
     },
     "access_report": {
-        "description": "File that 'airflow-azureml access check --json --out FILE' writes, and that the page "
+        "description": "File that 'airflow-azureml access check --out FILE' writes, and that the page "
         "Azure ML access shows. Airflow's API server has to be able to read it.",
         "example": "/var/lib/airflow/azureml-access.json",
     },

@@ -60,12 +60,17 @@ class Check:
             found += [_by_hand(identity, line) for line in identity.by_hand]
         return [*found, *self._roles(), *self._accounts(), *self._vaults()]
 
-    def _pairs(self, principal: DeclaredPrincipal) -> Declared:
+    def pairs(self, principal: DeclaredPrincipal) -> Declared:
+        """The grants that are declared for a principal, each with its role."""
         return [(grant, self.manifest.roles[grant.role]) for grant in principal.grants]
 
     def _whole(self, principal: DeclaredPrincipal) -> DeclaredPrincipal:
         """The principal with what other identities declare for it."""
         return next(each for each in self.manifest.principals() if each.key == principal.key)
+
+    def holding(self, declared: DeclaredPrincipal) -> Holding | None:
+        """What a principal holds in Azure; None where that is not known."""
+        return self._holding(self.survey.seen[declared.key])
 
     def _holding(self, seen: Seen) -> Holding | None:
         if seen.principal is None or not seen.held.is_known:
@@ -77,9 +82,8 @@ class Check:
     def _granted(self, identity: Identity, part: str, declared: DeclaredPrincipal) -> Iterator[Row]:
         seen = self.survey.seen[declared.key]
         holding = self._holding(seen)
-        for grant, role in self._pairs(declared):
-            prefix = f" below {grant.prefix}" if grant.prefix else ""
-            line = (identity.name, part, plane_of(grant.scope), grant.role + prefix, grant.scope)
+        for grant, role in self.pairs(declared):
+            line = (identity.name, part, plane_of(grant.scope), granted(grant), grant.scope)
             if holding is None:
                 yield Row(*line, *_unseen(seen))
                 continue
@@ -134,7 +138,7 @@ class Check:
     def _extra(
         self, identity: Identity, part: str, whole: DeclaredPrincipal, holding: Holding
     ) -> Iterator[Row]:
-        for each in holding.undeclared(self._pairs(whole)):
+        for each in holding.undeclared(self.pairs(whole)):
             name = holding.role_name(each)
             plane = plane_of(each.scope)
             yield Row(identity.name, part, plane, name, each.scope, row.EXTRA, "ALLOWED", holding.way(each))
@@ -188,7 +192,7 @@ class Check:
         if principal and first.principal and first.principal.lower() != principal.object_id.lower():
             reason = f"the job is principal {first.principal}, not '{declared.name}'"
             return Row(*line, row.MISMATCH, "UNKNOWN", reason, "run identity")
-        mine = held.as_grants(self._pairs(self._whole(declared)))
+        mine = held.as_grants(self.pairs(self._whole(declared)))
         by_manifest = row.worst(evaluate(each.need, mine) for each in wanted)
         holding = self._holding(seen)
         if holding is None:
@@ -230,6 +234,11 @@ class Check:
                 line = ("-", "-", row.VAULT, "key vault", vault.resource_id)
                 reason = "access policies decide there; roles count for nothing"
                 yield Row(*line, row.MISMATCH, "", reason, "enableRbacAuthorization")
+
+
+def granted(grant: DeclaredGrant) -> str:
+    """What a declared grant is called in a line."""
+    return f"{grant.role} below {grant.prefix}" if grant.prefix else grant.role
 
 
 def _unseen(seen: Seen) -> tuple[str, str, str]:

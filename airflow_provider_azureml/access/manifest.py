@@ -50,7 +50,23 @@ def load(content: object, name: str, lines: Mapping[Path, int] | None = None) ->
         raise where.error(flaw.path, flaw.problem, flaw.mend)
     if not isinstance(content, Mapping):
         raise where.error((), "is no mapping.", "Write a mapping of fields.")
+    for path, text in _texts(content, ()):
+        if not text.isprintable() and path[-1] != "condition":
+            raise where.error(path, "holds a character that is not printable.", "Write it on one line.")
     return _Reader(where, content).manifest()
+
+
+def _texts(content: object, path: Path) -> Iterator[tuple[Path, str]]:
+    """Each text of the file, names of fields included."""
+    if isinstance(content, str):
+        yield path, content
+    elif isinstance(content, Mapping):
+        for name, inner in content.items():
+            yield (*path, name), str(name)
+            yield from _texts(inner, (*path, name))
+    elif isinstance(content, list):
+        for number, inner in enumerate(content):
+            yield from _texts(inner, (*path, number))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a check of access found, as data: written by `access check --json --out FILE`, read by the page.
+"""What a check of access found, as data: written by `access check --out FILE`, read by the page.
 
 No member is a secret: ids, names, scopes, and sentences about them.
 """
@@ -105,8 +105,8 @@ class TaskLine:
 class Difference:
     """Where Azure and the manifest differ.
 
-    :param kind: `MISSING`, `EXTRA`, `MISMATCH`, `UNKNOWN` or `NAMESPACE`.
-    :param subject: name of the identity or task that it is about.
+    :param kind: a state of `access check`: `MISSING`, `EXTRA`, `MISMATCH(field)`, `CROSSING`, `UNKNOWN`, `BY HAND`.
+    :param subject: name of the identity, or DAG.TASK, that it is about; empty for neither.
     """
 
     kind: str
@@ -151,7 +151,7 @@ class Report:
             raise ConfigurationError(where, f"is damaged: {error}.", _MAKE_ANEW) from error
 
 
-_MAKE_ANEW = "Make it anew: airflow-azureml access check --json --out FILE."
+_MAKE_ANEW = "Make it anew: airflow-azureml access check --out FILE."
 
 
 def worst(verdicts: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from airflow_provider_azureml.cli.command import Argument, Command
 
+FORMATS = ("az", "arm", "bicep", "terraform")
 _CONN = Argument(
     ("--conn-id",),
     "Connection to read with: Reader on the subscription, and Application.Read.All of Microsoft Graph.",
@@ -59,12 +60,32 @@ COMMANDS = (
                 {"default": "", "metavar": "DAGS"},
             ),
             Argument(("--all",), "Print what is as declared, too.", {"action": "store_true"}),
+            Argument(
+                ("--out",),
+                "Also write the report that the page in Airflow's UI shows ([azureml] access_report).",
+                {"default": "", "metavar": "FILE"},
+            ),
             _JSON,
             _CONN,
         ),
         "One line per finding: MISSING, EXTRA, MISMATCH(field), CROSSING (roles in two namespaces), UNKNOWN\n"
         "(with the reason), BY HAND; and whether Azure allows it: ALLOWED, DENIED, CONDITIONAL, UNKNOWN.\n"
         "Exit code 0: all is as declared; 1: findings; 2: it could not look.",
+    ),
+    Command(
+        ("access", "export"),
+        "Write out what the manifest asks for, for Azure",
+        f"{_MODULE}.access_export:export",
+        (
+            _MANIFEST,
+            Argument(
+                ("--format",),
+                "az: a script of Azure CLI commands; arm: a deployment template; bicep, terraform.",
+                {"default": "az", "choices": list(FORMATS)},
+            ),
+        ),
+        "Custom roles, identities, federated credentials and role assignments, in an order that works, and\n"
+        "again and again with the same result. Reads nothing, changes nothing: it prints.",
     ),
     Command(
         ("access", "schema"),

@@ -8,10 +8,12 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from airflow_provider_azureml.access.report import Report, write
 from airflow_provider_azureml.access.row import HEAD, Row
 from airflow_provider_azureml.cli.access_hook import reading_hook
 from airflow_provider_azureml.cli.command import FOUND, OK
 from airflow_provider_azureml.cli.table import say, table
+from airflow_provider_azureml.errors import ConfigurationError
 
 
 def check(given: Namespace) -> int:
@@ -22,8 +24,28 @@ def check(given: Namespace) -> int:
 
     manifest, hook = load(Path(given.manifest)), reading_hook(given.conn_id)
     folder = read(Path(given.dags)) if given.dags else None
-    rows = Comparison(manifest, hook, folder).rows()
+    comparison = Comparison(manifest, hook, folder)
+    rows = comparison.rows()
+    if given.out:
+        keep(comparison.report(rows, command_line(given)), Path(given.out))
     return report(rows, is_json=given.json, shows_all=given.all)
+
+
+def command_line(given: Namespace) -> str:
+    """The command that makes such a report again, with absolute paths."""
+    words = ["airflow-azureml access check --manifest", str(Path(given.manifest).resolve())]
+    if given.dags:
+        words += ["--dags", str(Path(given.dags).resolve())]
+    return " ".join([*words, "--conn-id", given.conn_id, "--out", str(Path(given.out).resolve())])
+
+
+def keep(made: Report, path: Path) -> None:
+    """Write the page's report. Raises ConfigurationError when that cannot be done."""
+    try:
+        write(made, path)
+    except OSError as error:
+        mend = "Give a file in a folder that you may write to."
+        raise ConfigurationError("--out", f"'{path}' cannot be written: {error.strerror}.", mend) from error
 
 
 def report(rows: list[Row], *, is_json: bool, shows_all: bool) -> int:

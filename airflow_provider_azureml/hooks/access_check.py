@@ -3,19 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 
 from airflow_provider_azureml.access.check import Asked, Check
 from airflow_provider_azureml.access.declared import Identity, Manifest
 from airflow_provider_azureml.access.facts import WorkspaceFacts
 from airflow_provider_azureml.access.needs import needs_of_job
+from airflow_provider_azureml.access.report import Report
+from airflow_provider_azureml.access.reported import Reporting, crossings
 from airflow_provider_azureml.access.row import Row
 from airflow_provider_azureml.access.survey import Survey, survey
+from airflow_provider_azureml.compat import configured
 from airflow_provider_azureml.errors import ConfigurationError
+from airflow_provider_azureml.hooks import dag_tasks
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.dag_folder import DagFolder, Task
+from airflow_provider_azureml.hooks.namespace import configured_namespaces
 from airflow_provider_azureml.hooks.task_needs import needs_of_task
 from airflow_provider_azureml.spec.job import compile_job
 
@@ -32,13 +39,29 @@ class Comparison:
     hook: AzureMLHook
     folder: DagFolder | None = None
 
-    def rows(self) -> list[Row]:
-        """All lines. Raises ServiceError where Azure gives no answer at all."""
+    @cached_property
+    def check(self) -> Check:
+        """The comparison with all that it needs, read once. Raises ServiceError where Azure gives no answer."""
         seen = self.hook.run(survey(self.manifest))
         tenant = self.hook.settings.tenant_id or self.hook.identity().tenant_id
         asked = {identity.name: list(self._asked(identity, seen)) for identity in self.manifest.identities}
-        rows = Check(self.manifest, seen, tenant, asked).rows()
-        return [*rows, *self._connections(seen), *self._strangers()]
+        return Check(self.manifest, seen, tenant, asked)
+
+    def rows(self) -> list[Row]:
+        """All lines. Raises ServiceError where Azure gives no answer at all."""
+        found = [*self.check.rows(), *self._connections(self.check.survey), *self._strangers()]
+        return [*found, *crossings(self.check, configured_namespaces())]
+
+    def report(self, rows: Sequence[Row], command: str) -> Report:
+        """The same for the page.
+
+        :param rows: what `rows` gave.
+        :param command: the command line that makes it again.
+        """
+        names = {identity.airflow.get("conn_id", "") for identity in self.manifest.identities} - {""}
+        auths = {name: _auth(name, self.folder) for name in names}
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return Reporting(self.check, rows, auths).report(now, command, configured("azureml", "deployment_id"))
 
     def _asked(self, identity: Identity, seen: Survey) -> Iterator[Asked]:
         if self.folder is None:
@@ -117,3 +140,12 @@ class Comparison:
         for file, problem in self.folder.problems.items():
             reason = (problem.strip().splitlines() or [""])[-1]
             yield Row("-", "-", "Airflow", f"{file}", "", "UNKNOWN", "", f"it cannot be imported: {reason}")
+
+
+def _auth(conn_id: str, folder: DagFolder | None) -> str:
+    """How a connection signs in, for people; empty where that is not known here."""
+    try:
+        known = folder.connections.get(conn_id) if folder else dag_tasks.settings(conn_id)
+    except Exception:  # CI may have no Airflow database at all, and nothing depends on this
+        return ""
+    return str((known or {}).get("auth") or "")

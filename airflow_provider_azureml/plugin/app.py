@@ -36,7 +36,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 MOST_EVENTS = 1000
-SET_UP = "Set [azureml] access_report to a file, and run: airflow-azureml access check --json --out FILE"
+SET_UP = "Set [azureml] access_report to a file, and run: airflow-azureml access check --out FILE"
 User = Annotated[Any, Depends(get_user)]
 Id = Annotated[str, Query(min_length=1)]
 TRAIL = [Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.AUDIT_LOG))]

@@ -23,16 +23,18 @@ def overview(
     report: Report,
     denials: Mapping[Task, Denial],
 ) -> dict[str, Any]:
-    """The rows of the DAGs that a user may read, and the identities and differences that they are about."""
+    """The rows of the DAGs that a user may read, and the identities and differences that they are about.
+
+    A difference about no identity or task, such as a storage account that takes keys, is for all readers.
+    """
     own = {(use.dag_id, use.task_id): use for use in uses if use.dag_id in readable}
     lines = {(line.dag_id, line.task_id): line for line in report.tasks if line.dag_id in readable}
     denied = {task for task in denials if task[0] in readable}
     keys = sorted({*own, *lines, *denied})
     rows = [_row(key, own.get(key), lines.get(key), denials.get(key), report) for key in keys]
     names = {row[who] for row in rows for who in ("submitter", "run_identity")} - {""}
-    subjects = (
-        names | {row["task_id"] for row in rows} | {f"{row['dag_id']}.{row['task_id']}" for row in rows}
-    )
+    about_all = {""} if rows else set()
+    subjects = names | about_all | {f"{row['dag_id']}.{row['task_id']}" for row in rows}
     return {
         "tasks": rows,
         "identities": {line.name: asdict(line) for line in report.identities if line.name in names},

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fill a fresh Airflow for the page: DAGs as the DAG processor would leave them, and two runs that Azure refused.
+"""Fill a fresh Airflow for the page: DAGs as the DAG processor would leave them, a report, two runs that Azure refused.
 
-A script of its own: `python page_scene.py FOLDER...` parses these; needs AIRFLOW_HOME and the sandbox's variables.
+A script of its own: `python page_scene.py FOLDER...` parses these, the example's first; needs AIRFLOW_HOME and the
+sandbox's variables.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from airflow.dag_processing.dagbag import DagBag
 from airflow.utils import db
 
+from tests.airflow.page_report import check
 from tests.airflow.run_dag import register
 
 REGISTERED = "registered"
@@ -31,6 +33,7 @@ def main() -> None:
     for dag in dags.values():
         register(dag)
     (Path(os.environ["AIRFLOW_HOME"]) / REGISTERED).touch()  # from now on a server finds all that it needs
+    check(Path(sys.argv[1]), Path(os.environ["AIRFLOW_HOME"]))
     runs = {name: dags[name].test().run_id for name in RUN}
     sys.stdout.write("\n" + json.dumps(runs) + "\n")
 

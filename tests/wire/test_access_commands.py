@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_provider_azureml.access.report import Report
 from demo.azure import Azure
 from demo.connections import variables
 from tests.wire.conftest import ROOT, Sandbox
@@ -104,3 +105,39 @@ def test_who_may_not_read_gets_unknown_and_never_denied(found: dict[str, Any]) -
 
 def test_without_a_connection_there_is_no_look(found: dict[str, Any]) -> None:
     assert found["unreachable"]["code"] == 2
+
+
+def test_the_report_for_the_page_has_each_task_with_what_it_needs_and_who_holds_what(
+    found: dict[str, Any],
+) -> None:
+    report = Report.of(found["report"], "report")
+    tasks = {f"{task.dag_id}.{task.task_id}": task for task in report.tasks}
+    train = tasks["nightly_retraining.train"]
+    assert (train.connection, train.auth, train.submitter, train.run_identity) == (
+        "azureml_train",
+        "federated",
+        "airflow-train",
+        "run-train",
+    )
+    assert {(check.who, check.role) for check in train.checks} == {
+        ("submitter", "AML Job Submitter"),
+        ("submitter", "Managed Identity Operator"),
+        ("run", "Storage Blob Data Reader"),
+        ("run", "Storage Blob Data Contributor"),
+    }
+    assert train.verdict == tasks["nightly_retraining.prep"].verdict == "ALLOWED"
+    held = {line.name: {grant.role for grant in line.grants} for line in report.identities}
+    assert held["run-train"] == {"Storage Blob Data Reader", "Storage Blob Data Contributor"}
+    assert report.differences == ()
+
+
+def test_without_dags_the_report_has_what_the_jobs_of_an_identity_need(found: dict[str, Any]) -> None:
+    report = Report.of(found["written"], "report")
+    train = next(task for task in report.tasks if task.task_id == "train")
+    assert train.verdict == "ALLOWED"
+    assert report.command.endswith(f"--conn-id auditor --out {found['written_to']}")
+    assert found["nowhere"]["code"] == 2
+    assert (
+        "--out: '/nowhere/report.json' cannot be written: No such file or directory."
+        in found["nowhere"]["err"]
+    )

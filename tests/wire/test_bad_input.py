@@ -11,12 +11,13 @@ import json
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_provider_azureml.clouds import CLOUDS
 from tests.wire.conftest import ROOT, Sandbox
 from tests.wire.identities import STORAGE, Client
 
@@ -50,6 +51,7 @@ def reads(path: str) -> dict[str, Any]:
     return {"inputs": {"rows": {"type": "uri_folder", "path": path}}}
 
 
+OTHER_WAY: dict[str, Any] = {"tenant_id": None, "assertion_file": None}
 CONNECTION = {
     "a connection that does not exist": Case(("azureml_case",), connection="none"),
     "a connection of another type": Case(("type", "Make it 'azureml'"), connection="http"),
@@ -75,6 +77,21 @@ CONNECTION = {
         ("password", "is not used by auth", "Remove it"), password="s3cr3t-word"
     ),
     "an unknown cloud": Case(("extra 'cloud'", "Choose one of"), {"cloud": "mars"}),
+    "two ids of a managed identity": Case(
+        ("extra 'client_id'", "and 'object_id' exclude each other", "Remove one"),
+        {**OTHER_WAY, "auth": "managed_identity", "object_id": "00000000-0000-4000-8000-000000000003"},
+    ),
+    "an id for a way that finds out for itself": Case(
+        ("extra 'client_id'", "is not used by auth 'default'"), {**OTHER_WAY, "auth": "default"}
+    ),
+    "an unknown source of assertions": Case(
+        ("extra 'federated_source'", "'dex' is unknown", "Choose one of"),
+        {"auth": "federated", "assertion_file": None, "federated_source": "dex"},
+    ),
+    "a cloud with an endpoint that is none": Case(
+        ("extra 'cloud', 'authority'", "Give an address"),
+        {"cloud": {**asdict(CLOUDS["public"]), "authority": "login.example"}},
+    ),
 }
 
 IDENTITY = {

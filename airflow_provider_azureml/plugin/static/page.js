@@ -49,8 +49,9 @@ function showAge({ report, audit }) {
     const isOld = seconds > OLD_SECONDS;
     byId("age").append(
       make("span", { class: isOld ? "old" : "", title: report.made_at, text: `Checked ${duration(seconds)} ago` }),
-      make("span", { class: "muted", text: isOld ? ": grants may have changed since. Check again: " : ". To check again: " }),
-      make("code", { text: report.command || "airflow-azureml access check --json --out FILE" }));
+      isOld ? make("span", { class: "muted", text: "Grants may have changed since." }) : "",
+      make("details", {}, make("summary", { text: "Check again" }),
+        make("code", { text: report.command || "airflow-azureml access check --out FILE" })));
   }
   if (report.problem) problem(report.problem);
   if (audit.problem) problem(audit.problem);

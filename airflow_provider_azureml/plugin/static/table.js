@@ -68,7 +68,7 @@ function rows(task, identities, open, actions) {
 
 function inShort(task) {
   const all = task.checks.length;
-  if (!all) return "not in the report";
+  if (!all) return task.source === "report" ? "nothing checked" : "not in the report";
   const met = task.checks.filter((check) => check.verdict === "ALLOWED").length;
   return met === all ? `${all} ${all === 1 ? "need" : "needs"} met` : `${all - met} of ${all} needs open`;
 }
@@ -145,9 +145,9 @@ function checks(task) {
   const lines = sorted.map((check) => make("tr", {},
     make("td", {}, verdict(check.verdict)),
     make("td", { text: check.who === "run" ? "run identity" : "submitter" }),
-    make("td", {}, actionElement(check.action), " on ", scopeElement(check.scope)),
+    make("td", {}, check.action ? actionElement(check.action) : "", check.scope ? " on " : "", check.scope ? scopeElement(check.scope) : ""),
     make("td", {}, make("span", { text: check.why })),
-    make("td", {}, check.reason || (check.role ? `by ${check.role}` : ""), check.verdict !== "ALLOWED" && check.role ? make("span", { class: "muted", text: ` Least role: ${check.role}.` }) : "", mendElement(check.mend))));
+    make("td", {}, check.reason || (check.role ? `by ${check.role}` : ""), check.verdict !== "ALLOWED" && check.role && !check.reason.includes(check.role) ? make("span", { class: "muted", text: ` Least role: ${check.role}.` }) : "", mendElement(check.mend))));
   const head = ["Verdict", "Who", "Needs", "For", "Because"].map((text) => make("th", { scope: "col", text }));
   return make("section", { "aria-label": "Needs" }, make("h3", {}, "What it needs"),
     make("table", { class: "inner needs" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...lines)));

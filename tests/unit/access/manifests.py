@@ -118,6 +118,7 @@ SHAPES: list[tuple[str, Any, str]] = [
 ]
 #: What only the loader can know.
 MEANINGS: list[tuple[str, Any, str]] = [
+    (f"{TRAIN}/submitter/application", "a\nrm -rf /", "is not printable. Write it on one line."),
     ("roles", {"Reader": {"actions": ["*/read"]}}, "field 'roles.Reader': is the name of a role"),
     ("groups/flights/groups", ["all"], "holds itself: flights > all > flights. Take one of them out."),
     ("groups/flights/groups", ["flights"], "holds itself: flights > flights"),

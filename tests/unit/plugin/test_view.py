@@ -29,7 +29,11 @@ REPORT = Report(
         TaskLine("d", "t", "aml", "federated", "t.yml", "ml", "app", "uami", (CHECK,)),
         TaskLine("hidden", "t", "aml_2", "federated", submitter="other"),
     ),
-    differences=(Difference("EXTRA", "app", "holds more"), Difference("EXTRA", "other", "holds more")),
+    differences=(
+        Difference("EXTRA", "app", "holds more"),
+        Difference("EXTRA", "other", "holds more"),
+        Difference("MISMATCH", "", "an account takes keys"),
+    ),
 )
 DENIAL = Denial("2026-01-01T00:00:00+00:00", "r", 1, "aml", cause="no role")
 
@@ -69,7 +73,8 @@ def test_nothing_of_a_dag_that_one_may_not_read_is_shown() -> None:
     found = overview({"d"}, uses, REPORT, {("hidden", "t"): DENIAL})
     assert [row["dag_id"] for row in found["tasks"]] == ["d"]
     assert sorted(found["identities"]) == ["app", "uami"]
-    assert [item["subject"] for item in found["differences"]] == ["app"]
+    assert [item["subject"] for item in found["differences"]] == ["app", ""]
+    assert overview(set(), uses, REPORT, {})["differences"] == []
 
 
 @pytest.mark.parametrize(

@@ -36,22 +36,26 @@ def run(folder: Path, dags: str) -> dict[str, Any]:
     """All of them."""
     first, committed = str(folder / "first.yaml"), str(Path(dags) / "access.yaml")
     reader = ("--conn-id", "auditor")
-    found = {"init": said("init", dags, "--manifest", first, "--namespace", "ml", *reader)}
+    found: dict[str, Any] = {"init": said("init", dags, "--manifest", first, "--namespace", "ml", *reader)}
     parsed, hook = read(Path(dags)), reading_hook("auditor")  # once for all: a parse is seconds
 
     def checked() -> int:
-        rows = Comparison(load(Path(committed)), hook, parsed).rows()
+        comparison = Comparison(load(Path(committed)), hook, parsed)
+        rows = comparison.rows()
+        found["report"] = comparison.report(rows, "the command").to_dict()
         return report(rows, is_json=True, shows_all=False)
 
-    return {
-        **found,
+    others = {
         "first": Path(first).read_text(),
         "plan": said(run=lambda: show(parsed, hook, is_json=True)),
         "check": said(run=checked),
-        "table": said("check", "--manifest", committed, *reader),
+        "table": said("check", "--manifest", committed, "--out", str(folder / "report.json"), *reader),
+        "nowhere": said("check", "--manifest", committed, "--out", "/nowhere/report.json", *reader),
         "blind": said("check", "--manifest", committed, "--json", "--conn-id", "azureml_train"),
         "unreachable": said("check", "--manifest", committed, "--conn-id", "nobody"),
     }
+    written = (folder / "report.json").resolve()
+    return {**found, **others, "written": json.loads(written.read_text()), "written_to": str(written)}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from azure_sandbox.kernel.cloud import Cloud
 from azure_sandbox.kernel.errors import AzureError
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.operation import ANY_CALLER, Call, Caller, Need, Operation, Surface, bearer_for
-from azure_sandbox.services.graph import group_routes, lifecycle, owner_routes, records
+from azure_sandbox.services.graph import group_routes, lifecycle, owner_routes, permission_routes, records
 from azure_sandbox.services.graph.answers import context, listed, single
 from azure_sandbox.services.graph.service import Find, Graph, addressed
 
@@ -38,6 +38,7 @@ def operations(cloud: Cloud, graph: Graph) -> list[Operation]:
         + lifecycle.routes()
         + group_routes.routes()
         + owner_routes.routes()
+        + permission_routes.routes()
     ]
 
 
@@ -100,7 +101,7 @@ async def _list_applications(graph: Graph, call: Call) -> Response:
 
 async def _list_principals(graph: Graph, call: Call) -> Response:
     rows = [records.service_principal(row) for row in graph.visible(call.caller, applications=False)]
-    return listed(call, "servicePrincipals", rows)
+    return listed(call, "servicePrincipals", [*rows, permission_routes.graph_principal(call)])
 
 
 async def _get_application(graph: Graph, call: Call) -> Response:
@@ -108,7 +109,9 @@ async def _get_application(graph: Graph, call: Call) -> Response:
 
 
 async def _patch_application(graph: Graph, call: Call) -> Response:
-    graph.replace_keys(_application(graph.writable, call), await call.json())
+    body = await call.json()
+    change = graph.rename if set(body) == {"displayName"} else graph.replace_keys
+    change(_application(graph.writable, call), body)
     return Response(status_code=204)
 
 
@@ -150,6 +153,8 @@ async def _delete_federated(graph: Graph, call: Call) -> Response:
 
 
 async def _get_principal(graph: Graph, call: Call) -> Response:
+    if permission_routes.is_graph(call):
+        return single(call, "servicePrincipals", permission_routes.graph_principal(call))
     return single(call, "servicePrincipals", records.service_principal(_principal(graph.readable, call)))
 
 

@@ -76,6 +76,13 @@ class Graph:
         """One row that the caller may change; raises as :meth:`readable`."""
         return self._find(caller, identifier, by, applications, _WRITE_ALL)
 
+    def rename(self, application: Identity, body: Body) -> None:
+        """PATCH of ``displayName``."""
+        name = body.get("displayName")
+        if not isinstance(name, str) or not name.strip():
+            raise bad_request("Invalid value specified for property 'displayName' of resource.")
+        self._registry.save(replace(application, name=name))
+
     def principal(self, object_id: str) -> Identity | None:
         """Somebody by object id, whoever asks."""
         found = self._registry.identity(object_id)

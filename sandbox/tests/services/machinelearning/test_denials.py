@@ -19,6 +19,7 @@ def test_a_firewall_that_does_not_know_the_compute_refuses_the_mount(lab: Lab) -
     error = lab.reading("walled", uri)
     assert "Some(This request is not authorized to perform this operation.)" in error
     assert "AuthorizationFailure" in lab.data_log("walled")
+    assert error in lab.data_log("walled")
     lab.account("vault0", networkAcls={**DENY, "ipRules": [{"value": "198.51.100.20"}]})
     assert lab.reading("admitted", uri) == ""
 
@@ -92,3 +93,11 @@ def test_an_input_that_is_mounted_cannot_be_written(lab: Lab, mode: str | None, 
     assert lab.ended(name, command="echo x > ${{inputs.in}}/mine", inputs=inputs) == outcome
     if outcome == "Failed":
         assert "OSError: [Errno 30] Read-only file system: '" in lab.error(name)
+
+
+def test_code_that_is_imported_from_an_input_writes_nothing_there(lab: Lab) -> None:
+    lab.lake.write("vault0", "data", "in/module.py", b"WORD = 'imported'\n")
+    inputs = {"in": {"jobInputType": "uri_folder", "uri": lab.store("plain")}}
+    command = "cd ${{inputs.in}} && python -c 'import module; print(module.WORD)'"
+    assert lab.ended("imports", command=command, inputs=inputs) == "Completed", lab.error("imports")
+    assert "imported" in lab.log("imports")

@@ -15,6 +15,7 @@ from azure_sandbox.services.machinelearning.runner.wording import Attempt, Worde
 from azure_sandbox.services.machinelearning.runner.workplace import Workplace
 from azure_sandbox.services.machinelearning.runs import Runs
 
+_CACHE = "__pycache__"
 _FOLDERS = frozenset({"uri_folder", "mltable"})
 
 
@@ -156,7 +157,8 @@ class ReadOnly:
         return min((path for path, _ in changed), default=None)
 
     def _state(self) -> dict[Path, tuple[int, int]]:
-        files = [path for path in self._folder.rglob("*") if path.is_file()]
+        # Python does without its caches where it cannot write them.
+        files = [path for path in self._folder.rglob("*") if path.is_file() and _CACHE not in path.parts]
         found = [self._folder] if self._folder.is_file() else files
         return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
 

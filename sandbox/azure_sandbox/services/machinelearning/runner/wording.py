@@ -49,11 +49,14 @@ class Worded:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not isinstance(error, (AccessDenied, NotThere)):
             return
-        if self._transfer.refusals:
-            self._place.log(DATA_LOG).write("\n".join(self._transfer.refusals))
+        failure = self._failure(error)
+        self._place.log(DATA_LOG).write("\n".join([*self._transfer.refusals, failure.message]))
+        raise failure from None
+
+    def _failure(self, error: AccessDenied | NotThere) -> JobFailure:
         if isinstance(error, NotThere) or self._is_hidden(error):
-            raise self._not_found() from None
-        raise self._write_denied(error) if self._attempt.writing else self._read_denied(error) from None
+            return self._not_found()
+        return self._write_denied(error) if self._attempt.writing else self._read_denied(error)
 
     def _is_hidden(self, denied: AccessDenied) -> bool:
         """Documented: what an ACL above hides reads as not found, not as an authentication error."""

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `access export` prints, carried out: Azure CLI commands by the unmodified Azure CLI, ARM JSON by ARM.
+
+In an Azure in which nobody has anything, `access check` finds all missing before, and nothing to say after.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.azure import Azure
+from tests.wire.azure_cli import running
+from tests.wire.conftest import ROOT, Sandbox, start, stop
+from tests.wire.empty_seed import OWNER, empty_seed
+from tests.wire.identities import ARM, Client
+
+MANIFEST = ROOT / "dags_examples" / "access.yaml"
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    data = tmp_path_factory.mktemp("empty")
+    process, sandbox = start(data, empty_seed(data / "seed.yaml"))
+    yield sandbox
+    stop(process)
+
+
+def access(sandbox: Sandbox, home: Path, *words: str) -> tuple[int, str]:
+    """Exit code and output of an access command, read as the auditor."""
+    azure = Azure(sandbox.description)
+    auditor = {
+        "auth": "workload_identity",
+        "tenant_id": azure.tenant_id,
+        "client_id": azure.client_id("auditor"),
+        "assertion_file": str(azure.token_file("auditor")),
+    }
+    environment = {
+        **sandbox.environment,
+        "AIRFLOW_CONN_AUDITOR": json.dumps({"conn_type": "azureml", "extra": auditor}),
+        "AIRFLOW_HOME": str(home),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [
+        str(Path(sys.executable).parent / "airflow-azureml"),
+        "access",
+        *words,
+        "--manifest",
+        str(MANIFEST),
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+    assert done.returncode in (0, 1), done.stderr[-4000:]
+    return done.returncode, done.stdout
+
+
+def states(text: str) -> dict[str, int]:
+    """How often each state of a finding occurs."""
+    found = [row["state"] for row in json.loads(text) if row["is_finding"]]
+    return {state: found.count(state) for state in set(found)}
+
+
+def test_the_azure_cli_makes_what_the_manifest_says_and_again_changes_nothing(
+    empty: Sandbox, tmp_path: Path
+) -> None:
+    code, before = access(empty, tmp_path, "check", "--json", "--conn-id", "auditor")
+    assert (code, set(states(before)) <= {"MISSING", "UNKNOWN"}) == (1, True)
+    _, script = access(empty, tmp_path, "export", "--format", "az")
+    (tmp_path / "access.sh").write_text(script)
+    token = Path(empty.description["service_account_tokens"]) / "tests" / OWNER / "token"
+    began = time.monotonic()
+    with running(tmp_path, empty.environment) as environment:
+
+        def carried_out(*command: str) -> None:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+            assert done.returncode == 0, done.stderr[-4000:]
+
+        who = ("--username", empty.principal(OWNER)["client_id"], "--tenant", empty.description["tenant_id"])
+        carried_out(
+            "az",
+            "login",
+            "--service-principal",
+            *who,
+            "--federated-token",
+            token.read_text(),
+            "--output",
+            "none",
+        )
+        carried_out("bash", str(tmp_path / "access.sh"))
+        made = effects(empty)
+        carried_out("bash", str(tmp_path / "access.sh"))
+    assert effects(empty) == made
+    code, after = access(empty, tmp_path, "check", "--json", "--conn-id", "auditor")
+    assert (code, states(after)) == (0, {})
+    sys.stdout.write(f"the exported commands, twice: {time.monotonic() - began:.0f} s\n")
+
+
+def test_arm_deploys_the_template_and_the_check_is_clean(tmp_path: Path) -> None:
+    data = tmp_path / "arm"
+    data.mkdir()
+    process, sandbox = start(data, empty_seed(data / "seed.yaml", applications=True))
+    try:
+        _, printed = access(sandbox, tmp_path, "export", "--format", "arm")
+        template = json.loads(printed)
+        names = {f"app_{name.replace('-', '_')}": name for name in sandbox.description["principals"]}
+        values = {
+            name: {"value": sandbox.principal(names[name])["object_id"]} for name in template["parameters"]
+        }
+        properties = {"mode": "Incremental", "template": template, "parameters": values}
+        client = Client(sandbox)
+        for _ in range(2):  # again, it is the same
+            address = f"{ARM}/subscriptions/{sandbox.description['subscription_id']}/providers"
+            answer = client.http.put(
+                f"{address}/Microsoft.Resources/deployments/access?api-version=2022-09-01",
+                json={"location": "eastus", "properties": properties},
+                headers=client.bearer(OWNER, ARM),
+            )
+            assert answer.status_code in (200, 201), answer.text[:3000]
+            shown = client.http.get(str(answer.request.url), headers=client.bearer(OWNER, ARM)).json()
+            assert shown["properties"]["provisioningState"] == "Succeeded", json.dumps(shown)[:3000]
+        client.close()
+        code, after = access(sandbox, tmp_path, "check", "--json", "--conn-id", "auditor")
+        assert (code, states(after)) == (0, {})
+    finally:
+        stop(process)
+
+
+def effects(sandbox: Sandbox) -> list[Any]:
+    """Changes of role assignments so far, by the sandbox's ledger."""
+    import httpx
+
+    control = json.loads((sandbox.data / "control.json").read_text())
+    answer = httpx.get(
+        f"{control['url']}/ledger",
+        params={"kind": "role-assignment"},
+        headers={"Authorization": f"Bearer {control['token']}"},
+        trust_env=False,
+    )
+    return list(answer.raise_for_status().json().get("value", answer.json()))
