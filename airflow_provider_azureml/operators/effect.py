@@ -66,9 +66,14 @@ class Wait:
         not_before = time.time() + (minimum if own < len(probes) else 0.0)
         return cls(hook.azureml_conn_id, probes, not_before, deadline, first)
 
-    def trigger(self) -> AzureMLProbeTrigger:
-        """The wait in the triggerer."""
-        return AzureMLProbeTrigger(self.broker, self.probes, self.not_before, self.deadline, self.first)
+    def trigger(self, carried: Mapping[str, Any] | None = None) -> AzureMLProbeTrigger:
+        """The wait in the triggerer.
+
+        :param carried: comes back with the event: `dag.test()` forgets the keywords of a deferral.
+        """
+        return AzureMLProbeTrigger(
+            self.broker, self.probes, self.not_before, self.deadline, self.first, carried
+        )
 
     def watch(self, task: AzureMLBaseOperator) -> dict[str, Any]:
         """The same wait in this worker; returns the same event."""

@@ -43,7 +43,7 @@ class AzureMLGrantAccessOperator(AzureMLBrokerOperator):
     is. Runs that want the same at the same time share one assignment, which the last one ends. What no
     teardown gave back, `AzureMLGrantReaperOperator` ends once its time is over. Times are seconds.
 
-    The result (XCom) is `{"holder", "token", "through", "broker", "grants"}`; each grant has `principal_id`,
+    The result (XCom) is `{"holder", "lease", "through", "broker", "grants"}`; each grant has `principal_id`,
     `role`, `scope`, `condition`, `role_name`, `generation`, and `how`: `leased`, `standing` or `foreign`
     (another Airflow's).
 
@@ -107,12 +107,12 @@ class AzureMLGrantAccessOperator(AzureMLBrokerOperator):
 
         return grant(self, context)
 
-    def proceed(self, context: Any, event: dict[str, Any], granted: dict[str, Any]) -> Any:
+    def proceed(self, context: Any, event: dict[str, Any]) -> Any:
         """Airflow's entry after the wait in the triggerer."""
-        from airflow_provider_azureml.operators.granting import concluded
+        from airflow_provider_azureml.operators.granting import proceed
 
         self.context = context
-        return self.guarded(lambda: concluded(self, event, granted))
+        return self.guarded(lambda: proceed(self, event))
 
 
 class AzureMLRevokeAccessOperator(AzureMLBrokerOperator):

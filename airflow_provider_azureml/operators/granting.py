@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.access.grant import STANDING, lease_seconds
 from airflow_provider_azureml.access.leasing import Held
 from airflow_provider_azureml.access.verify import doubts, refused
+from airflow_provider_azureml.compat import TaskDeferred
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.broker import Broker
@@ -41,15 +43,28 @@ def grant(task: AzureMLGrantAccessOperator, context: Mapping[str, Any]) -> dict[
     wished = wishes(task, broker)
     record = {
         "holder": f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}",
-        "token": str(uuid.uuid4()),
+        "lease": str(uuid.uuid4()),
         "through": task.through,
         "broker": task.azureml_conn_id,
         "grants": [],
     }
-    held = _taken(broker, wished, record, seconds)
-    task.unless_killed()
-    leased = [each.grant for each in held if each.how != STANDING]
-    return _awaited(task, context, leased, record) if leased else record
+    with given_back_on_failure(broker, record):
+        held = _taken(broker, wished, record, seconds)
+        task.unless_killed()
+        leased = [each.grant for each in held if each.how != STANDING]
+        return _awaited(task, context, leased, record) if leased else record
+
+
+@contextmanager
+def given_back_on_failure(broker: Broker, record: Mapping[str, Any]) -> Iterator[None]:
+    """A setup that fails has no teardown: what it was granted is given back. A wait elsewhere goes on with it."""
+    try:
+        yield
+    except TaskDeferred:
+        raise
+    except BaseException:
+        give_back(broker, record)
+        raise
 
 
 def wishes(task: AzureMLGrantAccessOperator, broker: Broker) -> list[Grant]:
@@ -76,15 +91,11 @@ def _lacking(task: AzureMLGrantAccessOperator) -> list[Grant]:
 
 
 def _taken(broker: Broker, wished: Sequence[Grant], record: dict[str, Any], seconds: float) -> list[Held]:
-    """All of them, or none: what was taken before one was refused is given back."""
+    """All of them, each written down as soon as it is there."""
     held: list[Held] = []
-    try:
-        for each in wished:
-            held.append(broker.take(each, record["holder"], record["token"], seconds))
-            record["grants"].append({**asdict(held[-1].grant), "how": held[-1].how})
-    except AzureMLError:
-        give_back(broker, record)
-        raise
+    for each in wished:
+        held.append(broker.take(each, record["holder"], record["lease"], seconds))
+        record["grants"].append({**asdict(held[-1].grant), "how": held[-1].how})
     return held
 
 
@@ -95,21 +106,26 @@ def _awaited(
     deadline = task.deadline(context) or time.time()
     wait = Wait.of(task.hook, leased, task.probe_conn_id, task.minimum_wait, deadline, task.poll_interval)
     if task.deferrable:
-        task.defer(trigger=wait.trigger(), method_name="proceed", kwargs={"granted": record})
+        task.defer(trigger=wait.trigger(record), method_name="proceed")
     return concluded(task, wait.watch(task), record)
 
 
 def concluded(
     task: AzureMLGrantAccessOperator, event: Mapping[str, Any], record: dict[str, Any]
 ) -> dict[str, Any]:
-    """The result once the grants work; what does not work in time is given back."""
-    why = why_not(event)
-    if why:
-        give_back(Broker(task.hook, task.through), record)
-        raise AzureMLError(f"What was granted does not work: {why}. It was given back; try again.")
+    """The result once the grants work; raises AzureMLError when they do not in time."""
+    if why := why_not(event):
+        raise AzureMLError(f"What was granted does not work: {why}. It is given back; try again.")
     note_effective(task.hook, [_grant_of(each) for each in record["grants"] if each["how"] != STANDING])
     task.log.info("All grants work, after %d looks", event["looks"])
     return record
+
+
+def proceed(task: AzureMLGrantAccessOperator, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The rest of a setup that waited in the triggerer."""
+    record = dict(event["carried"])
+    with given_back_on_failure(Broker(task.hook, task.through), record):
+        return concluded(task, event, record)
 
 
 def revoke(task: AzureMLBrokerOperator, granted: Any) -> dict[str, str]:
@@ -137,7 +153,7 @@ def give_back(broker: Broker, record: Mapping[str, Any]) -> dict[str, str]:
             outcomes[granted.name] = STANDING
             continue
         try:
-            outcomes[granted.name] = broker.give_back(granted, record["holder"], record["token"])
+            outcomes[granted.name] = broker.give_back(granted, record["holder"], record["lease"])
         except AzureMLError as error:
             broker.hook.log.error("%s could not be given back; its time ends it: %s", granted, error)
             outcomes[granted.name] = f"{FAILED}{error}"

@@ -68,13 +68,14 @@ def question(cloud: Cloud, probe: Probe) -> Flow[bool]:
 class AzureMLProbeTrigger(AzureMLBaseTrigger):
     """Fires once all grants work, or the deadline has passed. Nothing is cancelled: leases end by themselves.
 
-    The event: `{"reason", "error", "looks"}`.
+    The event: `{"reason", "error", "looks", "carried"}`.
 
     :param azureml_conn_id: the broker's connection.
     :param probes: what to ask, and as whom.
     :param not_before: Unix time before which nothing counts as working.
     :param deadline: Unix time at which to fire.
     :param first: seconds between the first two looks.
+    :param carried: what comes back with the event, for whoever goes on.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class AzureMLProbeTrigger(AzureMLBaseTrigger):
         not_before: float,
         deadline: float,
         first: float = FIRST,
+        carried: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(azureml_conn_id)
         self.probes = list(probes)
         self.not_before = not_before
         self.deadline = deadline
         self.first = first
+        self.carried = dict(carried or {})
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -99,10 +102,14 @@ class AzureMLProbeTrigger(AzureMLBaseTrigger):
             "not_before": self.not_before,
             "deadline": self.deadline,
             "first": self.first,
+            "carried": self.carried,
         }
 
     async def watch(self) -> dict[str, Any]:
         """Look until it works; return the event."""
+        return {**await self._watched(), "carried": self.carried}
+
+    async def _watched(self) -> dict[str, Any]:
         sure = Confidence(self.not_before, self.first)
         try:
             await asyncio.wait_for(self._until(sure), max(remaining(self.deadline), 0.0))

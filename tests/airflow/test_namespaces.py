@@ -161,3 +161,10 @@ def test_what_was_hidden_is_refused_when_the_task_runs(outcome: Mapping[str, Any
         "Task 'place' of DAG 'hidden' is in namespace 'ml' (dags: hidden), but its job's datastore 'raw' belongs to"
         in log
     )
+
+
+def test_the_page_has_its_places_in_the_ui_and_2_11_loads_the_plugin_without_any(
+    outcome: Mapping[str, Any],
+) -> None:
+    is_old = outcome["airflow"].startswith("2.")
+    assert outcome["places"] == ([] if is_old else ["nav", "dag_run"])

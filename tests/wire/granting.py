@@ -92,14 +92,17 @@ class Azure:
 
     def clear(self, container: str, principal: str) -> None:
         """An owner deletes all that somebody holds on a container of the lake."""
+        for name in self.held(container, principal):
+            self.unassign(self.container(container), name)
+
+    def held(self, container: str, principal: str) -> list[str]:
+        """Names of the assignments of somebody on a container of the lake itself."""
         scope, who = self.container(container), self.sandbox.principal(principal)["object_id"]
         url = f"{ARM}{scope}/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01"
         found = self.client.http.get(
             f"{url}&$filter=principalId eq '{who}'", headers=self.client.bearer("owner", ARM)
         )
-        for each in found.json()["value"]:
-            if each["properties"]["scope"] == scope:
-                self.unassign(scope, each["name"])
+        return [each["name"] for each in found.json()["value"] if each["properties"]["scope"] == scope]
 
     def _assignment(self, method: str, scope: str, name: str, body: Any = None) -> None:
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}?api-version=2022-04-01"

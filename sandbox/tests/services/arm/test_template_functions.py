@@ -112,6 +112,7 @@ def test_guid_is_what_bicep_documents() -> None:
         "createArray(1)[4]",
         "createObject('a')",
         "int('x')",
+        "range(0, 100000000)",
         "copyIndex()",
         "resourceId('x')",
         "resourceId('M.S/a', 'x', 'y')",

@@ -20,6 +20,9 @@ from azure_sandbox.services.arm.deployment.expression import Later, TemplateErro
 Function = Callable[..., Any]
 
 _GUID_NAMESPACE = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
+#: What ``range`` takes, as documented; and the longest text or list, which is all that ARM takes at once.
+_MOST_NUMBERS = 10_000
+_LONGEST = 4 << 20
 _HOLE = re.compile(r"\{\{|\}\}|\{(\d+)\}")
 
 
@@ -34,13 +37,26 @@ def call(name: str, arguments: Sequence[Any]) -> Any:
     if any(isinstance(argument, Later) for argument in arguments):
         return Later("later")
     try:
-        return function(*arguments)
+        return _bounded(function(*arguments))
     except (TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
         if isinstance(error, TemplateError):
             raise
         raise TemplateError(
             f"Unable to evaluate template language function '{name}': its arguments are not valid."
         ) from None
+
+
+def _bounded(value: Any) -> Any:
+    """:raises TemplateError: for a text or list that no template could need"""
+    if isinstance(value, (str, list)) and len(value) > _LONGEST:
+        raise TemplateError(f"A template language function made more than {_LONGEST} characters or items.")
+    return value
+
+
+def _range(start: int, count: int) -> list[int]:
+    if not 0 <= count <= _MOST_NUMBERS:
+        raise TemplateError(f"The template function 'range' makes 0 to {_MOST_NUMBERS} numbers.")
+    return list(range(start, start + count))
 
 
 def text(value: Any) -> str:
@@ -145,7 +161,7 @@ _FUNCTIONS: dict[str, Function] = {
     "not": lambda one: not one,
     "null": lambda: None,
     "or": lambda *parts: any(parts),
-    "range": lambda start, count: list(range(start, start + count)),
+    "range": _range,
     "replace": lambda whole, old, new: whole.replace(old, new),
     "skip": lambda whole, count: whole[count:],
     "split": lambda whole, between: whole.split(between),

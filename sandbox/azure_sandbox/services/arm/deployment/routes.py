@@ -263,6 +263,13 @@ def _template_of(given: Json) -> Json:
     content = given.get("template")
     if given.get("templateLink") or given.get("parametersLink") or not isinstance(content, dict):
         raise _invalid("this sandbox fetches no links: send the object 'template'")
+    for section in ("parameters", "variables", "outputs"):
+        found = content.get(section) or {}
+        entries = found.values() if isinstance(found, dict) else [None]
+        if section != "variables" and not all(isinstance(entry, dict) for entry in entries):
+            raise _invalid(f"'{section}' must be an object of objects")
+        if not isinstance(found, dict):
+            raise _invalid(f"'{section}' must be an object")
     return content
 
 

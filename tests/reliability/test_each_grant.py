@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`RELIABILITY_SOAK=1`: the example's own nightly run, once with every grant of its manifest, and once without each.
+
+Without a grant, exactly the task fails whose identity has it: a job that needs less would be over-granted, and one
+that fails elsewhere would not be what the manifest says. What the check says meanwhile, and without the soak, is in
+tests/wire/test_access_commands.py; here, without it, the plan of the runs is made and not carried out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from airflow_provider_azureml.access.manifest import load
+from demo.azure import Azure
+from demo.connections import variables
+from tests.wire.conftest import ROOT, Sandbox, seed_with_tests_own, start, stop
+from tests.wire.identities import ARM, Client
+
+SOAK = bool(os.environ.get("RELIABILITY_SOAK"))
+DAGS = ROOT / "dags_examples"
+#: Task of the example -> name of its identity in the manifest.
+TASKS = {
+    "rotate_secret": "rotation",
+    "land": "land",
+    "prep": "prep",
+    "train": "train",
+    "register": "registry",
+}
+SCRIPT = ROOT / "tests" / "wire" / "clients" / "nightly.py"
+
+
+def expected() -> list[tuple[str, str, str, str]]:
+    """Principal, role, scope and the task that must fail, for each grant of the manifest."""
+    manifest = load(yaml.safe_load((DAGS / "access.yaml").read_text()), "access.yaml")
+    tasks = {identity: task for task, identity in TASKS.items()}
+    return [
+        (principal.name, grant.role, grant.scope, tasks[identity.name])
+        for identity in manifest.identities
+        for principal in identity.principals.values()
+        for grant in principal.grants
+    ]
+
+
+def test_without_one_grant_exactly_the_task_fails_that_has_it(tmp_path: Path) -> None:
+    planned = expected()
+    assert {task for *_, task in planned} == set(TASKS)
+    if SOAK:
+        carry_out(planned, tmp_path)
+    sys.stdout.write(f"{len(planned)} grants, {len(planned) + 1 if SOAK else 0} nightly runs\n")
+
+
+def carry_out(planned: list[tuple[str, str, str, str]], folder: Path) -> None:
+    """Run the night with all grants, then without each."""
+    data = folder / "sandbox"
+    data.mkdir()
+    process, sandbox = start(data, seed_with_tests_own(data / "seed.yaml"))
+    try:
+        client = Client(sandbox)
+        with nightly(sandbox, folder) as run:
+            assert failed(run()) == set()
+            for principal, role, scope, task in planned:
+                held = assignment(client, sandbox.principal(principal)["object_id"], role, scope)
+                address = f"{ARM}{held['id']}?api-version=2022-04-01"
+                client.http.delete(address, headers=client.bearer("owner", ARM)).raise_for_status()
+                states = run()
+                assert failed(states) == {task}, (principal, role, scope, states)
+                told = {name: held["properties"][name] for name in ("principalId", "roleDefinitionId")}
+                body = {"properties": {**told, "principalType": "ServicePrincipal"}}
+                client.http.put(address, json=body, headers=client.bearer("owner", ARM)).raise_for_status()
+                sys.stdout.write(f"without {role} of {principal}: {task} failed\n")
+        client.close()
+    finally:
+        stop(process)
+
+
+def failed(states: dict[str, str]) -> set[str]:
+    """Tasks that failed themselves."""
+    return {task for task, state in states.items() if state == "failed"}
+
+
+def assignment(client: Client, object_id: str, role: str, scope: str) -> dict[str, Any]:
+    """A principal's role assignment of a role at a scope."""
+    base = f"{ARM}{scope}/providers/Microsoft.Authorization"
+    owner = client.bearer("owner", ARM)
+    roles = client.http.get(
+        f"{base}/roleDefinitions",
+        params={"api-version": "2022-04-01", "$filter": f"roleName eq '{role}'"},
+        headers=owner,
+    ).json()["value"]
+    found = client.http.get(
+        f"{base}/roleAssignments",
+        params={"api-version": "2022-04-01", "$filter": f"principalId eq '{object_id}'"},
+        headers=owner,
+    ).json()["value"]
+    guid = roles[0]["name"].lower()
+    return next(
+        each
+        for each in found
+        if each["properties"]["roleDefinitionId"].lower().endswith(guid)
+        and each["properties"]["scope"].lower() == scope.lower()
+    )
+
+
+@contextmanager
+def nightly(sandbox: Sandbox, folder: Path) -> Iterator[Any]:
+    """A function that runs the night and says how its tasks ended."""
+    home = folder / "airflow"
+    home.mkdir()
+    environment = {
+        **sandbox.environment,
+        **variables(Azure(sandbox.description)),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__AZUREML__DEPLOYMENT_ID": "grants",
+    }
+    with (folder / "nightly.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(DAGS)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+
+        def run() -> dict[str, str]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            for line in process.stdout:
+                if line.startswith("STATES "):
+                    found: dict[str, str] = json.loads(line.removeprefix("STATES "))
+                    return found
+            raise AssertionError((folder / "nightly.log").read_text()[-5000:])
+
+        try:
+            yield run
+        finally:
+            process.terminate()
+            process.wait(30)
