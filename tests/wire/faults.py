@@ -183,6 +183,26 @@ def deep(clinic: Clinic) -> Outcome:
     return clinic.run(clinic.job(command="ls ${{inputs.d}}", inputs=given))
 
 
+def conditional(clinic: Clinic) -> None:
+    """The role is there, under a condition that admits another folder."""
+    clinic.revoke("run-train", "/containers/features")
+    blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+    condition = (
+        f"((!(ActionMatches{{'{blobs}/read'}})) OR (@Resource[{blobs}:path] StringStartsWith 'other/' "
+        f"OR @Request[{blobs}:prefix] StringStartsWith 'other/'))"
+    )
+    told = clinic.revoked[-1]["properties"]
+    body = {
+        "roleDefinitionId": told["roleDefinitionId"],
+        "principalId": told["principalId"],
+        "principalType": "ServicePrincipal",
+        "condition": condition,
+        "conditionVersion": "2.0",
+    }
+    path = f"{told['scope']}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    clinic.arm("PUT", path, {"properties": body})
+
+
 def detached(clinic: Clinic) -> None:
     workspace = clinic.sandbox.workspace()
     identity = clinic.arm("GET", workspace, version=AML)["identity"]
@@ -225,6 +245,11 @@ def trust_gone(clinic: Clinic) -> None:
 def disabled(clinic: Clinic) -> None:
     app = clinic.sandbox.principal("airflow-train")["client_id"]
     clinic.graph("PATCH", f"servicePrincipals(appId='{app}')", {"accountEnabled": False})
+
+
+def principal_gone(clinic: Clinic) -> None:
+    app = clinic.sandbox.principal("airflow-train")["client_id"]
+    clinic.graph("DELETE", f"servicePrincipals(appId='{app}')")
 
 
 def secret_removed(clinic: Clinic) -> None:
@@ -422,4 +447,6 @@ FAULTS = (
         REGISTRY,
         "",
     ),
+    # The last one: a new service principal has none of the old one's roles.
+    Fault("the service principal was deleted", 3, principal_gone, signing_in(TRAIN), by=""),
 )
