@@ -188,8 +188,10 @@ def conditional(clinic: Clinic) -> None:
     clinic.revoke("run-train", "/containers/features")
     blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
     condition = (
-        f"((!(ActionMatches{{'{blobs}/read'}})) OR (@Resource[{blobs}:path] StringStartsWith 'other/' "
-        f"OR @Request[{blobs}:prefix] StringStartsWith 'other/'))"
+        f"((!(ActionMatches{{'{blobs}/read'}} AND NOT SubOperationMatches{{'Blob.List'}})) OR "
+        f"(@Resource[{blobs}:path] StringStartsWith 'other/')) AND "
+        f"((!(ActionMatches{{'{blobs}/read'}} AND SubOperationMatches{{'Blob.List'}})) OR "
+        f"(@Request[{blobs}:prefix] StringStartsWith 'other/'))"
     )
     told = clinic.revoked[-1]["properties"]
     body = {
@@ -351,6 +353,7 @@ FAULTS = (
         revoked("run-train", "/containers/features"),
         reading(),
     ),
+    Fault("the condition of its role admits another folder", 20, conditional, reading()),
     Fault(
         "a download is refused", 24, revoked("run-train", "/containers/features"), reading(mode="download")
     ),
