@@ -39,7 +39,7 @@ test-page: services $(VENV)/installed ## the page, in a real browser; SCREENSHOT
 	$(PYTEST) tests/airflow/test_page.py
 
 soak: prerequisites services $(VENV)/installed $(OLD)/installed ## the full sweeps; hours
-	RELIABILITY_SOAK=1 $(PYTEST) tests/reliability tests/airflow
+	RELIABILITY_SOAK=1 $(PYTEST) tests/reliability tests/airflow tests/wire/test_doctor.py
 
 lint: $(VENV)/installed ## format, style, types, layers, budgets
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest -q tests/contracts

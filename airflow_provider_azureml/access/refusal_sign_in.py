@@ -30,7 +30,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         3,
-        r"AADSTS700016(?:.*?identifier '(?P<app>[^']+)')?",
+        r"AADSTS(?:700016|7000229)\b(?:.*?(?:identifier|application) '(?P<app>[^']+)')?",
         "Entra",
         "The application {app} does not exist in this tenant, or was made seconds ago.",
         "whether the tenant has a service principal of this client id",

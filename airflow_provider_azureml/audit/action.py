@@ -24,9 +24,8 @@ ALWAYS = frozenset({JOB_CANCEL, RUN_WRITE})
 """Never refused because the log fails: a cancel stops the bill, and a mark on the job tells why."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _RUN = re.compile(r"/history/v1\.0(?P<workspace>/subscriptions/.*?/workspaces/[^/]+)/experiments/[^/]+/runs/")
-_QUESTION = re.compile(
-    r"/history/v1\.0/.*/batchrundata"
-)  # a read whose list of names is too long for a query
+_QUESTION = re.compile(r"/history/v1\.0/.*/batchrundata|/v1\.0/.*/(?:getMemberGroups|checkMemberGroups)")
+"""Reads that are POSTs."""
 _SECRET = re.compile(r"/secrets/(?!.*/versions$)[^/]+(/[^/]+)?")
 _APPLICATION = re.compile(
     r"/v1\.0/(?P<resource>(?P<kind>\w+)\([^)]*\)|(?P<kind2>\w+)/[^/]+)(/(?P<verb>\w+))?"
@@ -68,6 +67,8 @@ def classify(request: Request, cloud: Cloud) -> Act | None:
         return None
     if host == urlsplit(cloud.resource_manager).hostname:
         return _in_arm(request, parts.path) or _unknown(request)
+    if request.method == "POST" and _QUESTION.fullmatch(parts.path):
+        return None
     if host == urlsplit(cloud.graph).hostname:
         return _in_graph(request, parts.path)
     if host.endswith("." + cloud.region_suffix):
@@ -99,7 +100,7 @@ def _in_arm(request: Request, path: str) -> Act | None:
 
 def _in_run_history(request: Request, path: str) -> Act | None:
     """A run is a job: its id is the job's, so that both are found together."""
-    if (request.method == "POST" and _QUESTION.fullmatch(path)) or _is_bookmark(request):
+    if _is_bookmark(request):
         return None
     found = _RUN.match(path)
     name = path.rpartition("/runs/")[2]

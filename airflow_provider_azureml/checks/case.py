@@ -47,6 +47,7 @@ class Case:
         self._grants: dict[tuple[str, str], Read[list[Grant]]] = {}
         self._denies: dict[str, Read[list[Deny]]] = {}
         self._accounts: dict[str, Read[Any]] = {}
+        self._groups: dict[str, frozenset[str]] = {}
         self._own: dict[str, Read[tuple[Permission, ...]]] = {}
 
     @property
@@ -219,8 +220,10 @@ class Case:
 
     def and_groups(self, principal_id: str) -> frozenset[str]:
         """Object ids of a principal and, where they can be read, of its groups."""
-        found = self.examination.see(graph.groups_of(self.settings.cloud, principal_id))
-        return frozenset({principal_id.lower(), *(found.value or ())})
+        if principal_id not in self._groups:
+            found = self.examination.see(graph.groups_of(self.settings.cloud, principal_id))
+            self._groups[principal_id] = frozenset({principal_id.lower(), *(found.value or ())})
+        return self._groups[principal_id]
 
     def own_permissions(self, scope: str) -> Read[tuple[Permission, ...]]:
         """What ARM tells the connection's identity about itself at a scope."""

@@ -101,7 +101,7 @@ def _widened(case: Case, assignment: str, place: Place, who: str, role: str) -> 
 
 
 def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: str) -> Finding | None:
-    """Where ACLs are what gives access (some entry names the identity), the first folder that does not."""
+    """Where ACLs are what gives access (some entry names the identity): the folders above that do not."""
     account = case.account(place.account, place.scope).value or {}
     if not (account.get("properties") or {}).get("isHnsEnabled"):
         return None
@@ -117,11 +117,17 @@ def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: st
         seen.append((folder, letters, read.value))
     if not any(acl.names(text, who, groups) for _, _, text in seen):
         return None
-    for folder, letters, text in seen:
-        if not acl.gives(text, who, groups, letters):
-            message = f"{what}: {name} has no role, and the ACL of '/{folder}' gives it no '{letters}'"
-            return missing("data", 7, message, _set_acl(place, folder, acl.with_entry(text, who, letters)))
-    return present("data", 7, f"{what}: {name} may {access}, by ACLs of the folders on the way")
+    closed = [each for each in seen if not acl.gives(each[2], who, groups, each[1])]
+    if not closed:
+        return present("data", 7, f"{what}: {name} may {access}, by ACLs of the folders on the way")
+    if closed[-1][0] == path:
+        return None  # what lies below is likely closed too: a role is the shorter way
+    names = ", ".join(f"'/{folder}'" for folder, _, _ in closed)
+    message = (
+        f"{what}: {name} has no role, and the ACL of {names} does not let it through to where it may {access}"
+    )
+    mends = [_set_acl(place, folder, acl.with_entry(text, who, letters)) for folder, letters, text in closed]
+    return missing("data", 7, message, " && ".join(mends))
 
 
 def _set_acl(place: Place, folder: str, entries: str) -> str:

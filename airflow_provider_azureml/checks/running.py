@@ -15,6 +15,7 @@ from airflow_provider_azureml.access.run_identity import Runner
 from airflow_provider_azureml.checks import attach
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown, unused
+from airflow_provider_azureml.checks.sign_in import enabling
 from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.rest import graph
 
@@ -57,7 +58,7 @@ def _known(case: Case, step: str, body: Mapping[str, Any], runner: Runner) -> Fi
                 "az identity list",
             )
         if read.value and not read.value.enabled:
-            mend = f"az ad sp update --id {read.value.app_id} --set accountEnabled=true"
+            mend = enabling(case, read.value)
             return missing("run identity", 6, f"{where}'{read.value.name}' is disabled", mend)
     remark = f" ({runner.remark})" if runner.remark else ""
     return present("run identity", 6, f"{where}runs and mounts as {described(who)}{remark}")

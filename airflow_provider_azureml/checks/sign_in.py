@@ -12,7 +12,7 @@ from airflow_provider_azureml.checks.finding import Finding, missing, present, u
 from airflow_provider_azureml.identity import vouched
 from airflow_provider_azureml.identity.assertion import Presented
 from airflow_provider_azureml.rest import graph
-from airflow_provider_azureml.rest.graph import FederatedCredential
+from airflow_provider_azureml.rest.graph import FederatedCredential, ServicePrincipal
 
 
 def assertion(case: Case) -> Finding:
@@ -90,9 +90,14 @@ def service_principal(case: Case) -> Finding:
         return missing("service principal", 3, where, f"az ad sp create --id {case.client_id}")
     who = read.value
     if not who.enabled:
-        mend = f"az ad sp update --id {case.client_id} --set accountEnabled=true"
-        return missing("service principal", 3, f"'{who.name}' is disabled", mend)
+        return missing("service principal", 3, f"'{who.name}' is disabled", enabling(case, who))
     return present("service principal", 3, f"'{who.name}', object id {who.object_id}")
+
+
+def enabling(case: Case, who: ServicePrincipal) -> str:
+    """The command that lets a service principal sign in again."""
+    url = f"{case.settings.cloud.graph}/v1.0/servicePrincipals/{who.object_id}"
+    return f"az rest --method patch --url {url} --body {shlex.quote(json.dumps({'accountEnabled': True}))}"
 
 
 def token(case: Case) -> Finding:

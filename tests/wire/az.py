@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`az`, as far as mends need it: the REST calls that the Azure CLI makes for these commands, and no others.
 
-``tests/wire/clinic.py`` puts it on the PATH where the real Azure CLI is not to be had (``AZ_CLI`` names one).
-It signs in as the tests' owner, and for Graph as their administrator. Any other command is an error.
+``tests/wire/clinic.py`` puts it on the PATH where the real Azure CLI is not to be had (``.venv-az``, or
+``AZURE_CLI`` names one). Any other command is an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STORAGE, VAULT = "https://storage.azure.com", "https://vault.azure.net"
 
 def token(resource: str) -> str:
     """Of the person at the keyboard."""
-    who = json.loads(os.environ["AZ_ADMIN" if resource == GRAPH else "AZ_OWNER"])
+    who = json.loads(os.environ["AZ_PERSON"])
     with open(who["assertion_file"], encoding="ascii") as file:
         assertion = file.read()
     answer = httpx.post(
@@ -156,7 +156,7 @@ def access_set(given: Namespace) -> None:
 
 def rest(given: Namespace) -> None:
     body = json.loads(given.body) if given.body else None
-    call(given.method.upper(), given.url, ARM, body)
+    call(given.method.upper(), given.url, GRAPH if given.url.startswith(GRAPH) else ARM, body)
 
 
 Command = tuple[Callable[[Namespace], None], tuple[str, ...]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import uuid
@@ -30,30 +31,29 @@ from tests.wire.conftest import ROOT, Sandbox, seed_with_tests_own, start, stop
 from tests.wire.identities import ACCOUNTS, ARM, GRAPH, STORAGE, VAULT, Client
 from tests.wire.worker import IMAGE, acting_as_worker, context
 
-OWN = {  # whose eyes the doctor has
+AUDIENCE = "api://AzureADTokenExchange"
+
+
+def _application(name: str, *app_roles: str) -> dict[str, Any]:
+    """An application that a service account of its name vouches for."""
+    subject = f"system:serviceaccount:tests:{name}"
+    trust = {"name": "tests", "issuer": "airflow-cluster", "subject": subject, "audience": AUDIENCE}
+    return {"name": name, "app_roles": list(app_roles), "federated_credentials": [trust]}
+
+
+OWN = {  # whose eyes the doctor has, and who sits at the keyboard
     "service_accounts": [
-        {
-            "issuer": "airflow-cluster",
-            "namespace": "tests",
-            "name": "doctor",
-            "audience": "api://AzureADTokenExchange",
-        }
+        {"issuer": "airflow-cluster", "namespace": "tests", "name": name, "audience": AUDIENCE}
+        for name in ("doctor", "person")
     ],
     "applications": [
-        {
-            "name": "doctor",
-            "app_roles": ["Directory.Read.All", "Application.Read.All", "GroupMember.Read.All"],
-            "federated_credentials": [
-                {
-                    "name": "tests",
-                    "issuer": "airflow-cluster",
-                    "subject": "system:serviceaccount:tests:doctor",
-                    "audience": "api://AzureADTokenExchange",
-                }
-            ],
-        }
+        _application("doctor", "Directory.Read.All", "Application.Read.All", "GroupMember.Read.All"),
+        _application("person", "Application.ReadWrite.All", "Directory.Read.All"),
     ],
     "role_assignments": [
+        {"principal": "person", "role": "Owner", "scope": "subscription"},
+        {"principal": "person", "role": "Key Vault Administrator", "scope": "subscription"},
+        {"principal": "person", "role": "Storage Blob Data Owner", "scope": "subscription"},
         {"principal": "doctor", "role": "Reader", "scope": "subscription"},
         {"principal": "doctor", "role": "Storage Blob Data Reader", "scope": "subscription"},
     ],
@@ -87,6 +87,9 @@ class Clinic:
         lake = {"networkAcls": {"defaultAction": "Allow"}, "allowSharedKeyAccess": False}
         path = self.resource("Microsoft.Storage/storageAccounts", "nightlylake")
         self.arm("PATCH", path, {"properties": lake}, "2023-05-01")
+        vault = {"networkAcls": {"defaultAction": "Allow"}, "enableRbacAuthorization": True}
+        path = self.resource("Microsoft.KeyVault/vaults", "nightlyvault")
+        self.arm("PATCH", path, {"properties": vault}, "2023-07-01")
 
     # --- what a person does ---------------------------------------------------------------------
 
@@ -219,7 +222,7 @@ def opened(data: Path) -> Iterator[Clinic]:
     path.write_text(yaml.safe_dump(seed))
     process, sandbox = start(data, path)
     client = Client(sandbox)
-    ACCOUNTS.setdefault("doctor", "tests/doctor")
+    ACCOUNTS.update(doctor="tests/doctor", person="tests/person")
     try:
         with acting_as_worker(sandbox) as own:
             os.environ["AIRFLOW_CONN_AZUREML_DOCTOR"] = json.dumps(_reader(sandbox, client))
@@ -244,16 +247,33 @@ def _account(sandbox: Sandbox, client: Client, name: str) -> dict[str, str]:
 
 
 def _az(data: Path, sandbox: Sandbox, client: Client) -> dict[str, str]:
-    """A PATH that begins with `az`."""
+    """A PATH that begins with `az`: the real Azure CLI where there is one, else ``az.py``."""
     folder = data / "bin"
     folder.mkdir()
+    real = Path(os.environ.get("AZURE_CLI", str(ROOT / ".venv-az" / "bin" / "az")))
     script = folder / "az"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.wire.az "$@"\n')
+    command = shlex.quote(str(real)) if real.exists() else f"{sys.executable} -m tests.wire.az"
+    script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     script.chmod(0o755)
-    return {
+    person = _account(sandbox, client, "person")
+    variables = {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "AZ_OWNER": json.dumps(_account(sandbox, client, "owner")),
-        "AZ_ADMIN": json.dumps(_account(sandbox, client, "directory-admin")),
+        "AZ_PERSON": json.dumps(person),
         "AZ_SUBSCRIPTION": str(sandbox.description["subscription_id"]),
+        "AZURE_CONFIG_DIR": str(data / "az"),
+        "AZURE_CORE_COLLECT_TELEMETRY": "0",
+        "AZURE_CORE_INSTANCE_DISCOVERY": "false",
+        "AZURE_CORE_NO_COLOR": "1",
+        **({} if real.exists() else {"PYTHONPATH": str(ROOT)}),
     }
+    if real.exists():
+        _log_in(person, {**sandbox.environment, **variables})
+    return variables
+
+
+def _log_in(person: dict[str, str], environment: dict[str, str]) -> None:
+    assertion = Path(person["assertion_file"]).read_text(encoding="ascii")
+    who = ["--username", person["client_id"], "--tenant", person["tenant_id"]]
+    command = ["az", "login", "--service-principal", *who, "--federated-token", assertion, "--output", "none"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

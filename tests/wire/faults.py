@@ -183,6 +183,28 @@ def deep(clinic: Clinic) -> Outcome:
     return clinic.run(clinic.job(command="ls ${{inputs.d}}", inputs=given))
 
 
+def conditional(clinic: Clinic) -> None:
+    """The role is there, under a condition that admits another folder."""
+    clinic.revoke("run-train", "/containers/features")
+    blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+    condition = (
+        f"((!(ActionMatches{{'{blobs}/read'}} AND NOT SubOperationMatches{{'Blob.List'}})) OR "
+        f"(@Resource[{blobs}:path] StringStartsWith 'other/')) AND "
+        f"((!(ActionMatches{{'{blobs}/read'}} AND SubOperationMatches{{'Blob.List'}})) OR "
+        f"(@Request[{blobs}:prefix] StringStartsWith 'other/'))"
+    )
+    told = clinic.revoked[-1]["properties"]
+    body = {
+        "roleDefinitionId": told["roleDefinitionId"],
+        "principalId": told["principalId"],
+        "principalType": "ServicePrincipal",
+        "condition": condition,
+        "conditionVersion": "2.0",
+    }
+    path = f"{told['scope']}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    clinic.arm("PUT", path, {"properties": body})
+
+
 def detached(clinic: Clinic) -> None:
     workspace = clinic.sandbox.workspace()
     identity = clinic.arm("GET", workspace, version=AML)["identity"]
@@ -225,6 +247,11 @@ def trust_gone(clinic: Clinic) -> None:
 def disabled(clinic: Clinic) -> None:
     app = clinic.sandbox.principal("airflow-train")["client_id"]
     clinic.graph("PATCH", f"servicePrincipals(appId='{app}')", {"accountEnabled": False})
+
+
+def principal_gone(clinic: Clinic) -> None:
+    app = clinic.sandbox.principal("airflow-train")["client_id"]
+    clinic.graph("DELETE", f"servicePrincipals(appId='{app}')")
 
 
 def secret_removed(clinic: Clinic) -> None:
@@ -326,6 +353,7 @@ FAULTS = (
         revoked("run-train", "/containers/features"),
         reading(),
     ),
+    Fault("the condition of its role admits another folder", 20, conditional, reading()),
     Fault(
         "a download is refused", 24, revoked("run-train", "/containers/features"), reading(mode="download")
     ),
@@ -422,4 +450,6 @@ FAULTS = (
         REGISTRY,
         "",
     ),
+    # The last one: a new service principal has none of the old one's roles.
+    Fault("the service principal was deleted", 3, principal_gone, signing_in(TRAIN), by=""),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -242,3 +243,18 @@ def until_ended(name: str) -> None:
     while not hook.run(job_flows.get(hook.workspace, name)).is_terminal:
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+@pytest.mark.usefixtures("broker", "soon")
+def test_a_try_that_goes_on_with_the_job_of_one_that_died_takes_over_its_grant(azure: Azure) -> None:
+    upload(azure, "raw")
+    slow = {"access": "grant", "command": "sleep 3; cat ${{inputs.data}}/*"}
+    first, run_id = runs(azure, "raw", deferrable=True, **slow), str(uuid.uuid4())
+    given = context("run", run_id=run_id)
+    with pytest.raises(TaskDeferred):
+        first.execute(given)
+    with pytest.raises(TaskDeferred):
+        first.resume_granted(given, {"reason": "ended", "error": "", "looks": 2})
+    done = runs(azure, "raw", **slow).execute(context("run", number=2, run_id=run_id))
+    assert (done["status"], done["name"][-2:]) == ("Completed", "-0")
+    assert [effect for effect, _, _ in azure.effects() if effect != "updated"] == ["created", "deleted"]

@@ -192,3 +192,7 @@ def test_no_address_of_any_host_makes_a_change_disappear(method: str, path: str)
         act = classify(Request(method, f"https://{host}{path}?sig=secret"), CLOUD)
         assert act is not None
         assert "secret" not in act.action + act.resource
+
+
+def test_a_question_about_groups_changes_nothing_although_it_is_a_post() -> None:
+    assert classify(first(graph.groups_of(CLOUD, "o-1")), CLOUD) is None

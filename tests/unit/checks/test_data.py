@@ -96,15 +96,21 @@ class Lake(Patient):
         return super()._answer(request)
 
 
-def test_the_first_folder_whose_acl_stops_the_identity_is_named() -> None:
+def test_the_folders_whose_acls_stop_the_identity_are_named_and_opened() -> None:
+    hook = Lake()
+    hook.acls = {"": "user::rwx,group::---,other::---", "x": "user::rwx,user:o-run:r-x,mask::r-x"}
+    told = found(holding(submitted(hook)))
+    assert "the ACL of '/' does not let it through" in told.message
+    assert told.hint.startswith(
+        "az storage fs access set --account-name lake --file-system raw --path / --acl "
+    )
+    assert "user:o-run:--x" in told.hint
+
+
+def test_where_the_place_itself_is_closed_a_role_is_the_shorter_way() -> None:
     hook = Lake()
     hook.acls = {"": "user::rwx,user:o-run:--x,mask::--x", "x": "user::rwx,group::---,other::---"}
-    told = found(holding(submitted(hook)))
-    assert "the ACL of '/x' gives it no 'r-x'" in told.message
-    assert told.hint.startswith(
-        "az storage fs access set --account-name lake --file-system raw --path x --acl "
-    )
-    assert "user:o-run:r-x" in told.hint
+    assert "role assignment create" in found(holding(submitted(hook))).hint
 
 
 def test_acls_that_let_the_identity_through_are_enough() -> None:

@@ -95,7 +95,11 @@ PRINCIPAL = {"id": "o", "appId": GUID, "displayName": "train", "accountEnabled":
     "answer, level, hint",
     [
         (PRINCIPAL, "present", ""),
-        ({**PRINCIPAL, "accountEnabled": False}, "MISSING", "az ad sp update"),
+        (
+            {**PRINCIPAL, "accountEnabled": False},
+            "MISSING",
+            "az rest --method patch --url https://graph.microsoft.com/v1.0/servicePrincipals/o ",
+        ),
         ((404, {"error": {"code": "Request_ResourceNotFound", "message": ""}}), "MISSING", "az ad sp create"),
         (DENIED, "present", ""),  # it signs in: so it is there
     ],
