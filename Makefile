@@ -38,8 +38,8 @@ test-others:
 test-page: services $(VENV)/installed ## the page, in a real browser; SCREENSHOTS=docs renews the pictures of docs/how-to/page.md
 	$(PYTEST) tests/airflow/test_page.py
 
-soak: prerequisites services $(VENV)/installed $(OLD)/installed ## the full sweeps; hours
-	RELIABILITY_SOAK=1 $(PYTEST) tests/reliability tests/airflow tests/wire/test_doctor.py
+soak: prerequisites services $(VENV)/installed $(OLD)/installed $(AZ)/installed ## the full sweeps; hours
+	RELIABILITY_SOAK=1 $(PYTEST) tests/reliability tests/airflow tests/wire/test_doctor.py tests/wire/test_just_in_time.py
 
 lint: $(VENV)/installed ## format, style, types, layers, budgets
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest -q tests/contracts

@@ -26,7 +26,7 @@ def main() -> int:
     if lines:
         print("\n".join(lines), file=sys.stderr)
         return 1
-    layout = Layout.of(Path(__file__).resolve().parent.parent, options.state)
+    layout = Layout.of(Path(__file__).resolve().parent.parent, options.state, options.seed)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:
@@ -55,6 +55,7 @@ def _options() -> argparse.Namespace:
     shown.set_defaults(run=lambda options, layout: evidence.show(layout))
     for command in (run, up, shown):
         command.add_argument("--state", type=Path, help="folder of everything it writes (default: .demo)")
+        command.add_argument("--seed", type=Path, help="what Azure begins with (default: demo/seed.yaml)")
     return parser.parse_args()
 
 

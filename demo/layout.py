@@ -23,11 +23,13 @@ class Layout:
     root: Path
     #: everything that the demo writes
     state: Path
+    #: what the local Azure begins with
+    seed: Path
 
     @classmethod
-    def of(cls, root: Path, state: Path | None = None) -> Layout:
-        """The checkout's own state folder, where no other is given."""
-        return cls(root, (state or root / ".demo").resolve())
+    def of(cls, root: Path, state: Path | None = None, seed: Path | None = None) -> Layout:
+        """The checkout's own state folder and seed, where no others are given."""
+        return cls(root, (state or root / ".demo").resolve(), seed or root / "demo" / "seed.yaml")
 
     @property
     def sandbox(self) -> Path:
@@ -47,10 +49,6 @@ class Layout:
     @property
     def dags(self) -> Path:
         return self.root / "dags_examples"
-
-    @property
-    def seed(self) -> Path:
-        return self.root / "demo" / "seed.yaml"
 
     @property
     def summary(self) -> Path:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_azureml.compat import mask_secret
-from airflow_provider_azureml.errors import ServiceError
+from airflow_provider_azureml.errors import NotFoundError, ServiceError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest.azure_error import translate
 from airflow_provider_azureml.rest.flow import Request
@@ -73,8 +73,11 @@ class AzureKeyVaultHook(AzureMLHook):
 
     def list_versions(self, name: str) -> list[SecretVersion]:
         """All versions, enabled or not, in no order; empty when the secret is unknown."""
-        with self._client("GET", f"/secrets/{name}/versions") as client:
-            return [_version(item) for item in client.list_properties_of_secret_versions(name)]
+        try:
+            with self._client("GET", f"/secrets/{name}/versions") as client:
+                return [_version(item) for item in client.list_properties_of_secret_versions(name)]
+        except NotFoundError:
+            return []
 
     def disable_version(self, name: str, version: str) -> None:
         """Switch one version off. Raises ServiceError for the latest: consumers read that one."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`RELIABILITY_SOAK=1`: the example's own nightly run, once with every grant of its manifest, and once without each.
+"""`RELIABILITY_SOAK=1`: the demo in an Azure that has what `access export` made and no more, and without each grant.
 
 Without a grant, exactly the task fails whose identity has it: a job that needs less would be over-granted, and one
 that fails elsewhere would not be what the manifest says. What the check says meanwhile, and without the soak, is in
@@ -22,7 +22,9 @@ import yaml
 from airflow_provider_azureml.access.manifest import load
 from demo.azure import Azure
 from demo.connections import variables
-from tests.wire.conftest import ROOT, Sandbox, seed_with_tests_own, start, stop
+from tests.wire.conftest import ROOT, Sandbox, start, stop
+from tests.wire.empty_seed import empty_seed
+from tests.wire.exported import access, signed_in
 from tests.wire.identities import ARM, Client
 
 SOAK = bool(os.environ.get("RELIABILITY_SOAK"))
@@ -59,29 +61,69 @@ def test_without_one_grant_exactly_the_task_fails_that_has_it(tmp_path: Path) ->
 
 
 def carry_out(planned: list[tuple[str, str, str, str]], folder: Path) -> None:
-    """Run the night with all grants, then without each."""
-    data = folder / "sandbox"
-    data.mkdir()
-    process, sandbox = start(data, seed_with_tests_own(data / "seed.yaml"))
-    try:
+    """Run the demo with what the exported commands made, then the night without each grant."""
+    seed = empty_seed(folder / "empty.yaml")
+    with serving(folder, seed) as sandbox:
+        export(sandbox, folder)
+    # From here on the machine that Airflow runs on has the identity that the manifest wants there.
+    content = yaml.safe_load(seed.read_text())
+    seed.write_text(yaml.safe_dump({**content, "host_identities": ["airflow-worker", "registry-reader"]}))
+    demo(folder, seed)
+    with serving(folder, seed) as sandbox:
         client = Client(sandbox)
-        # A process for each night, as tasks have theirs: a secret that was read once stays in memory.
-        with nightly(sandbox, folder) as run:
-            assert failed(run()) == set()
         for principal, role, scope, task in planned:
-            held = assignment(client, sandbox.principal(principal)["object_id"], role, scope)
-            address = f"{ARM}{held['id']}?api-version=2022-04-01"
-            client.http.delete(address, headers=client.bearer("owner", ARM)).raise_for_status()
-            with nightly(sandbox, folder) as run:
-                states = run()
-            assert failed(states) == {task}, (principal, role, scope, states)
-            told = {name: held["properties"][name] for name in ("principalId", "roleDefinitionId")}
-            body = {"properties": {**told, "principalType": "ServicePrincipal"}}
-            client.http.put(address, json=body, headers=client.bearer("owner", ARM)).raise_for_status()
+            assert without(client, folder, principal, role, scope) == {task}, (principal, role, scope)
             sys.stdout.write(f"without {role} of {principal}: {task} failed\n")
         client.close()
+
+
+@contextmanager
+def serving(folder: Path, seed: Path) -> Iterator[Sandbox]:
+    """The Azure of all these runs."""
+    process, sandbox = start(folder / "sandbox", seed)
+    try:
+        yield sandbox
     finally:
         stop(process)
+
+
+def export(sandbox: Sandbox, folder: Path) -> None:
+    """Carry out what `access export` prints, and attach the run identities, which no format does."""
+    _, script = access(sandbox, folder, "export", "--format", "az")
+    (folder / "access.sh").write_text(script)
+    with signed_in(sandbox, folder) as carried_out:
+        carried_out("bash", str(folder / "access.sh"))
+    client = Client(sandbox)
+    group = sandbox.scope("nightly", "Microsoft.ManagedIdentity/userAssignedIdentities", "run-")
+    attached = {"type": "UserAssigned", "userAssignedIdentities": {group + x: {} for x in ("prep", "train")}}
+    client.http.patch(
+        f"{ARM}{sandbox.workspace()}?api-version=2024-10-01",
+        json={"identity": attached},
+        headers=client.bearer("owner", ARM),
+    ).raise_for_status()
+    client.close()
+
+
+def demo(folder: Path, seed: Path) -> None:
+    """`make demo` on this Azure: it passes, or says why not."""
+    command = [sys.executable, "-m", "demo", "run", "--state", str(folder), "--seed", str(seed)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    sys.stdout.write("with what the exported commands made: the demo passes\n")
+
+
+def without(client: Client, folder: Path, principal: str, role: str, scope: str) -> set[str]:
+    """The tasks of a night that fail while one grant is away."""
+    held = assignment(client, client.sandbox.principal(principal)["object_id"], role, scope)
+    address = f"{ARM}{held['id']}?api-version=2022-04-01"
+    client.http.delete(address, headers=client.bearer("owner", ARM)).raise_for_status()
+    # A process for each night, as tasks have theirs: a secret that was read once stays in memory.
+    with nightly(client.sandbox, folder) as run:
+        states = run()
+    told = {name: held["properties"][name] for name in ("principalId", "roleDefinitionId")}
+    body = {"properties": {**told, "principalType": "ServicePrincipal"}}
+    client.http.put(address, json=body, headers=client.bearer("owner", ARM)).raise_for_status()
+    return failed(states)
 
 
 def failed(states: dict[str, str]) -> set[str]:
@@ -115,7 +157,7 @@ def assignment(client: Client, object_id: str, role: str, scope: str) -> dict[st
 @contextmanager
 def nightly(sandbox: Sandbox, folder: Path) -> Iterator[Any]:
     """A function that runs the night and says how its tasks ended."""
-    home = folder / "airflow"
+    home = folder / "nights"
     home.mkdir(exist_ok=True)
     environment = {
         **sandbox.environment,

@@ -162,18 +162,18 @@ REQUESTS: dict[str, tuple[str, str, str, Any]] = {
         None,
     ),
     "discovery of a tenant": ("GET", LOGIN, "/{tenant}/v2.0/.well-known/openid-configuration", None),
-    "an application": ("GET", GRAPH_HOST, "/v1.0/applications(appId='{scientist}')", None),
+    "an application": ("GET", GRAPH_HOST, "/v1.0/applications(appId='{application}')", None),
     "a list of applications": ("GET", GRAPH_HOST, "/v1.0/applications?$top=2", None),
     "a new password": (
         "POST",
         GRAPH_HOST,
-        "/v1.0/applications(appId='{scientist}')/addPassword",
+        "/v1.0/applications(appId='{application}')/addPassword",
         {"passwordCredential": {"displayName": "d", "endDateTime": "2099-01-01T00:00:00Z"}},
     ),
     "a federated credential": (
         "PATCH",
         GRAPH_HOST,
-        "/v1.0/applications(appId='{scientist}')",
+        "/v1.0/applications(appId='{application}')",
         {"keyCredentials": []},
     ),
     "a new secret": (

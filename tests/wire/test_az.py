@@ -7,8 +7,6 @@ In an Azure in which nobody has anything, `access check` finds all missing befor
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,13 +15,10 @@ from typing import Any
 
 import pytest
 
-from demo.azure import Azure
-from tests.wire.azure_cli import running
-from tests.wire.conftest import ROOT, Sandbox, start, stop
+from tests.wire.conftest import Sandbox, start, stop
 from tests.wire.empty_seed import OWNER, empty_seed
+from tests.wire.exported import access, signed_in
 from tests.wire.identities import ARM, Client
-
-MANIFEST = ROOT / "dags_examples" / "access.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -32,33 +27,6 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     process, sandbox = start(data, empty_seed(data / "seed.yaml"))
     yield sandbox
     stop(process)
-
-
-def access(sandbox: Sandbox, home: Path, *words: str) -> tuple[int, str]:
-    """Exit code and output of an access command, read as the auditor."""
-    azure = Azure(sandbox.description)
-    auditor = {
-        "auth": "workload_identity",
-        "tenant_id": azure.tenant_id,
-        "client_id": azure.client_id("auditor"),
-        "assertion_file": str(azure.token_file("auditor")),
-    }
-    environment = {
-        **sandbox.environment,
-        "AIRFLOW_CONN_AUDITOR": json.dumps({"conn_type": "azureml", "extra": auditor}),
-        "AIRFLOW_HOME": str(home),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-    }
-    command = [
-        str(Path(sys.executable).parent / "airflow-azureml"),
-        "access",
-        *words,
-        "--manifest",
-        str(MANIFEST),
-    ]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
-    assert done.returncode in (0, 1), done.stderr[-4000:]
-    return done.returncode, done.stdout
 
 
 def states(text: str) -> dict[str, int]:
@@ -74,25 +42,8 @@ def test_the_azure_cli_makes_what_the_manifest_says_and_again_changes_nothing(
     assert (code, set(states(before)) <= {"MISSING", "UNKNOWN"}) == (1, True)
     _, script = access(empty, tmp_path, "export", "--format", "az")
     (tmp_path / "access.sh").write_text(script)
-    token = Path(empty.description["service_account_tokens"]) / "tests" / OWNER / "token"
     began = time.monotonic()
-    with running(tmp_path, empty.environment) as environment:
-
-        def carried_out(*command: str) -> None:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
-            assert done.returncode == 0, done.stderr[-4000:]
-
-        who = ("--username", empty.principal(OWNER)["client_id"], "--tenant", empty.description["tenant_id"])
-        carried_out(
-            "az",
-            "login",
-            "--service-principal",
-            *who,
-            "--federated-token",
-            token.read_text(),
-            "--output",
-            "none",
-        )
+    with signed_in(empty, tmp_path) as carried_out:
         carried_out("bash", str(tmp_path / "access.sh"))
         made = effects(empty)
         carried_out("bash", str(tmp_path / "access.sh"))

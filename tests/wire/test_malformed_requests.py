@@ -32,7 +32,7 @@ from tests.wire.good_requests import (
     REQUESTS,
     VAULT_HOST,
 )
-from tests.wire.identities import STORAGE, Client
+from tests.wire.identities import GRAPH, STORAGE, Client
 from tests.wire.mutations import Wire, spoiled
 
 ROUNDS = 100
@@ -131,13 +131,19 @@ def connections(sandbox: Sandbox) -> Iterator[Connections]:
 
 @pytest.fixture
 def request_of(sandbox: Sandbox, client: Client) -> Callable[[str], Wire]:
-    """A good request by its name, as somebody who may make it; each test has a container and names of its own."""
+    """A good request by its name, as somebody who may make it; each test has a container, an application
+    and names of its own: a spoiled request may delete them."""
     unique = uuid.uuid4().hex[:8]
     made = client.http.put(
         f"https://{BLOB}/wire-{unique}?restype=container",
         headers={**client.bearer("owner", STORAGE), "x-ms-version": "2023-11-03"},
     )
     assert made.status_code == 201, made.text
+    application = client.http.post(
+        f"https://{GRAPH_HOST}/v1.0/applications",
+        json={"displayName": f"wire-{unique}"},
+        headers=client.bearer("directory-admin", GRAPH),
+    )
     values = {
         "unique": unique,
         "container": f"wire-{unique}",
@@ -147,7 +153,7 @@ def request_of(sandbox: Sandbox, client: Client) -> Callable[[str], Wire]:
         "tenant": sandbox.description["tenant_id"],
         "guid": "7a1f7c14-0d5d-4a4e-9b0e-6a6f4d0e9f11",
         "auditor": sandbox.principal("auditor")["object_id"],
-        "scientist": sandbox.principal("scientist")["client_id"],
+        "application": application.raise_for_status().json()["appId"],
         "run": sandbox.principal("run-classic")["client_id"],
     }
 
