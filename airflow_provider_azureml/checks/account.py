@@ -16,6 +16,9 @@ from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.rest import resource
 
 _NETWORK_ROWS = (21, 23)
+_OPENS = (
+    "; the command opens it to every network: a private endpoint, or a rule for the job's subnet, is better"
+)
 _KEPT = (
     *("datastoreType", "accountName", "containerName", "filesystem", "endpoint", "protocol"),
     *("resourceGroup", "subscriptionId", "description"),
@@ -49,7 +52,8 @@ def _settings(case: Case, name: str, place: Place, account: Any) -> Finding:
         return missing("account", 8, message, _without_key(case, place))
     if told.get("publicNetworkAccess") == "Disabled":
         mend = f"az storage account update --ids {account['id']} --public-network-access Enabled"
-        return missing("account", 8, f"{name} takes no request from outside its private endpoints", mend)
+        message = f"{name} takes no request from outside its private endpoints{_OPENS}"
+        return missing("account", 8, message, mend)
     if rules.get("defaultAction") == "Deny":
         return _firewalled(case, name, account, rules)
     keys = "no keys" if told.get("allowSharedKeyAccess") is False else "keys too"
@@ -74,7 +78,7 @@ def _firewalled(case: Case, name: str, account: Any, rules: Any) -> Finding:
     if case.refusal is None or case.refusal.number not in _NETWORK_ROWS:
         return unknown("account", 8, f"{message}; whether that includes the job's network is not known here")
     mend = f"az storage account update --ids {account['id']} --default-action Allow"
-    return missing("account", 8, message, mend)
+    return missing("account", 8, message + _OPENS, mend)
 
 
 def _is_stale(case: Case, place: Place) -> bool:

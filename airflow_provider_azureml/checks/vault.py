@@ -95,7 +95,10 @@ def _by_refusal(case: Case, name: str, vault: Any, secret: str) -> Finding | Non
     rules = (vault.get("properties") or {}).get("networkAcls") or {}
     if number == 33 and rules.get("defaultAction") == "Deny":
         mend = f"az keyvault update --name {name} --default-action Allow"
-        return missing("vault", 9, f"{name}'s firewall refuses this network", mend)
+        message = (
+            f"{name}'s firewall refuses this network; the command opens it to all: a rule for it is better"
+        )
+        return missing("vault", 9, message, mend)
     if number == 34 and secret:
         mend = f"az keyvault secret set-attributes --vault-name {name} --name {secret} --enabled true"
         return missing("vault", 9, f"the latest version of '{secret}' in {name} is disabled", mend)

@@ -66,7 +66,9 @@ def test_a_firewall_is_the_cause_only_where_somebody_was_refused_by_one(error: s
 
 
 def test_public_access_that_is_off_is_named() -> None:
-    assert found(lake(publicNetworkAccess="Disabled")).hint.endswith("--public-network-access Enabled")
+    told = found(lake(publicNetworkAccess="Disabled"))
+    assert told.hint.endswith("--public-network-access Enabled")
+    assert "a private endpoint" in told.message  # the command is the quick mend, not the good one
 
 
 def test_a_workspace_that_may_not_look_gets_reader_on_the_account() -> None:
