@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_azureml.errors import DeniedError
 from airflow_provider_azureml.identity.claims import read_claims, read_header
+from airflow_provider_azureml.identity.shared import patiently
 
 Fetch = Callable[[], str]
 Mask = Callable[[str], None]
@@ -121,7 +122,9 @@ class Kept:
 
     def __call__(self) -> str:
         """The assertion."""
-        with self._lock:
+        with patiently(self._lock) as is_mine:
+            if not is_mine:
+                return self._fetch()
             if self._clock() >= self._until:
                 self._token = self._fetch()
                 said = Presented.of(self._token)

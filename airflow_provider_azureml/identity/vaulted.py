@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.connection import Settings
 from airflow_provider_azureml.identity import managed_identity
+from airflow_provider_azureml.identity.shared import patiently
 from airflow_provider_azureml.rest.azure_error import translate
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ class Renewable:
         return newer.get_token(*scopes, **options)
 
     def _current(self) -> tuple[str, TokenCredential]:
-        with self._lock:
+        with patiently(self._lock) as is_mine:
+            if not is_mine:
+                found = self._read()
+                return found.version, self._login(found)
             if self._inner is None:
                 found = self._read()
                 self._version, self._inner = found.version, self._login(found)
@@ -79,7 +83,9 @@ class Renewable:
 
     def _newer_than(self, version: str) -> TokenCredential | None:
         """One caller reads, the others find what it found; None when there is no newer version."""
-        with self._lock:
+        with patiently(self._lock) as is_mine:
+            if not is_mine:
+                return None
             if self._version == version:
                 found = self._read()
                 if found.version == version:

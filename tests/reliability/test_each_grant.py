@@ -168,15 +168,12 @@ def nightly(sandbox: Sandbox, folder: Path) -> Iterator[Any]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__AZUREML__DEPLOYMENT_ID": "grants",
     }
-    with (folder / "nightly.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(DAGS)],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
+    command = [sys.executable, str(SCRIPT), str(DAGS)]
+    with (
+        (folder / "nightly.log").open("w") as log,
+        subprocess.Popen(command, stderr=log, **options) as process,
+    ):
 
         def run() -> dict[str, str]:
             assert process.stdin is not None
@@ -193,4 +190,3 @@ def nightly(sandbox: Sandbox, folder: Path) -> Iterator[Any]:
             yield run
         finally:
             process.kill()
-            process.wait()

@@ -10,7 +10,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from airflow_provider_azureml.identity.shared import SharedCredential
+from airflow_provider_azureml.identity.shared import PATIENCE, SharedCredential, patiently
 
 
 class Slow:
@@ -80,3 +80,45 @@ def test_what_keeps_its_own_tokens_is_asked_every_time() -> None:
     inner = Slow()
     credential = SharedCredential(inner)
     assert [credential.get_token("s").token for _ in range(2)] == ["t1", "t2"]
+
+
+class Interrupted(Slow):
+    """The first who asks is stopped in the middle, as by a signal handler that waits for another thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        token = super().get_token(*scopes, **options)
+        if len(self.asked) == 1:
+            self.goes_on.wait(10)
+        return token
+
+
+def test_a_sign_in_that_was_interrupted_holds_up_nobody_for_longer_than_a_second() -> None:
+    inner = Interrupted()
+    credential = SharedCredential(inner)
+    stopped = threading.Thread(target=credential.get_token, args=("s",))
+    stopped.start()
+    while not inner.asked:
+        time.sleep(0.01)
+    began = time.monotonic()
+    assert credential.get_token("s").token == "t2"
+    first = time.monotonic() - began
+    assert credential.get_token("s").token == "t3"  # and the next one does not wait at all
+    again = time.monotonic() - began - first
+    inner.goes_on.set()
+    stopped.join(5)
+    assert PATIENCE <= first < 2.5
+    assert again < 0.5
+    assert credential.get_token("s").token == "t4"
+
+
+def test_a_lock_that_is_held_by_who_was_interrupted_is_done_without() -> None:
+    lock = threading.Lock()
+    with patiently(lock) as is_mine:
+        assert is_mine
+        with patiently(lock) as again:
+            assert not again
+    assert lock.acquire(timeout=0)
