@@ -119,8 +119,18 @@ def definition(export: Export, role: Role) -> dict[str, Any]:
     }
 
 
-def permission_body(role: Role) -> list[Mapping[str, Any]]:
-    """`permissions` of a role definition as ARM takes them."""
+def role_properties(export: Export, role: Role) -> dict[str, Any]:
+    """`properties` of a role definition as ARM takes them."""
+    return {
+        "roleName": role.name,
+        "description": role.description,
+        "type": "CustomRole",
+        "permissions": _permissions(role),
+        "assignableScopes": [export.scope],
+    }
+
+
+def _permissions(role: Role) -> list[Mapping[str, Any]]:
     return [
         {
             "actions": list(entry.actions),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_azureml.access.declared import DeclaredGrant
-from airflow_provider_azureml.access.export import Export, Wanted, permission_body, role_guid
+from airflow_provider_azureml.access.export import Export, Wanted, role_guid, role_properties
 from airflow_provider_azureml.access.roles import Role
 
 DEPLOYMENTS, IDENTITIES, AUTHORIZATION = "2022-09-01", "2023-01-31", "2022-04-01"
@@ -63,13 +63,7 @@ def _role(export: Export, role: Role) -> Json:
         "type": "Microsoft.Authorization/roleDefinitions",
         "apiVersion": AUTHORIZATION,
         "name": role_guid(export, role),
-        "properties": {
-            "roleName": role.name,
-            "description": role.description,
-            "type": "CustomRole",
-            "permissions": permission_body(role),
-            "assignableScopes": [export.scope],
-        },
+        "properties": role_properties(export, role),
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_azureml.access.declared import DeclaredGrant
-from airflow_provider_azureml.access.export import Export, Wanted, permission_body, role_guid
+from airflow_provider_azureml.access.export import Export, Wanted, role_guid, role_properties
 from airflow_provider_azureml.access.export_arm import (
     AUTHORIZATION,
     IDENTITIES,
@@ -100,13 +100,7 @@ def _main(export: Export) -> Iterator[str]:
 def _role(export: Export, role: Role) -> dict[str, Any]:
     return {
         "name": role_guid(export, role),
-        "properties": {
-            "roleName": role.name,
-            "description": role.description,
-            "type": "CustomRole",
-            "permissions": permission_body(role),
-            "assignableScopes": [export.scope],
-        },
+        "properties": role_properties(export, role),
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azureml.errors import ServiceError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.operators.wait import sleep
 from airflow_provider_azureml.rest import probe
 from airflow_provider_azureml.rest.assignment import Grant
 from airflow_provider_azureml.rest.retry import ONCE
@@ -20,8 +21,6 @@ from airflow_provider_azureml.triggers.probe import AzureMLProbeTrigger, Confide
 if TYPE_CHECKING:
     from airflow_provider_azureml.operators.base import AzureMLBaseOperator
 
-SLICE = 0.5
-"""Seconds that a waiting worker sleeps at a time, so that SIGTERM is noticed at once."""
 EFFECTIVE = "airflow/grant/effective"
 """Action of the audit record that says since when a grant works."""
 
@@ -83,7 +82,7 @@ class Wait:
             works = [_asked(task, hooks[each["conn_id"]], each) for each in self.probes]
             if sure.count(all(works), time.time()):
                 return event(ENDED, sure)
-            _sleep(task, min(sure.pause(), max(remaining(self.deadline), 0.0)))
+            sleep(task, min(sure.pause(), max(remaining(self.deadline), 0.0)))
         return event(TIMEOUT, sure)
 
 
@@ -119,11 +118,3 @@ def _asked(task: AzureMLBaseOperator, hook: AzureMLHook, each: Probe) -> bool:
     except ServiceError as error:
         task.log.warning("Whether a grant works is not to be had just now: %s", error)
         return False
-
-
-def _sleep(task: AzureMLBaseOperator, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        task.unless_killed()
-        time.sleep(min(left, SLICE))
-    task.unless_killed()

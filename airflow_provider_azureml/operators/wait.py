@@ -49,7 +49,7 @@ def watch(task: AzureMLBaseOperator, name: str, owner: str, deadline: float | No
         return {"name": name, "owner": owner, "reason": reason, "status": status, "error": error}
 
     while True:
-        _sleep(task, min(pause, max(remaining(deadline), 0.0)))
+        sleep(task, min(pause, max(remaining(deadline), 0.0)))
         if remaining(deadline) <= 0:
             problem = cancel(task.hook, name, owner, "deadline", task.try_number).problem
             return event(TIMEOUT, problem)
@@ -84,7 +84,8 @@ def _shown(task: AzureMLBaseOperator, name: str, seen: Round, status: str) -> st
     return seen.status or status
 
 
-def _sleep(task: AzureMLBaseOperator, seconds: float) -> None:
+def sleep(task: AzureMLBaseOperator, seconds: float) -> None:
+    """Sleep in a worker; raises AzureMLError soon after SIGTERM."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         task.unless_killed()
