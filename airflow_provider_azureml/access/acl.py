@@ -42,6 +42,21 @@ def with_entry(acl: str, principal: str, letters: str) -> str:
     return ",".join([*kept, f"user:{principal}:{both}", f"mask::{_or(old_mask or group, both)}"])
 
 
+def on_the_way(path: str, access: str, *, is_folder: bool) -> dict[str, str]:
+    """The letters that somebody needs on each folder from the root (empty text) to a place, and there.
+
+    Source: "Common scenarios related to permissions" of Azure's page on access control lists. Who writes
+    a file needs its folder.
+
+    :param access: `read` or `write`.
+    """
+    place = path.strip("/")
+    if access == "write" and not is_folder:
+        place, is_folder = place.rpartition("/")[0], True
+    there = {"read": "r-x", "write": "rwx"}[access] if is_folder else "r--"
+    return {**dict.fromkeys(folders_above(place), "--x"), place: there}
+
+
 def folders_above(path: str) -> list[str]:
     """The root (empty text) and every folder on the way to a path, the path itself not included."""
     parts = [part for part in path.split("/") if part]

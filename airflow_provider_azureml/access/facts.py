@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known about a workspace when access is judged: read once (`rest/facts.py`), then only looked at."""
+"""What is known about a workspace when access is judged: read once (`access/survey.py`), then only looked at."""
 
 from __future__ import annotations
 

@@ -106,11 +106,10 @@ def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: st
     if not (account.get("properties") or {}).get("isHnsEnabled"):
         return None
     groups = case.and_groups(who) - {who.lower()}
-    path = place.known_path.strip("/")
-    wanted = [(folder, "--x") for folder in acl.folders_above(f"{path}/x" if place.is_folder else path)]
-    wanted.append((path, {"read": "r-x", "write": "rwx"}[access] if place.is_folder else "r--"))
+    wanted = acl.on_the_way(place.known_path, access, is_folder=place.is_folder)
+    end = list(wanted)[-1]
     seen: list[tuple[str, str, str]] = []
-    for folder, letters in dict(wanted).items():
+    for folder, letters in wanted.items():
         read = case.examination.see(resource.acl(case.settings.cloud, place.account, place.container, folder))
         if read.value is None:
             return None
@@ -120,7 +119,7 @@ def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: st
     closed = [each for each in seen if not acl.gives(each[2], who, groups, each[1])]
     if not closed:
         return present("data", 7, f"{what}: {name} may {access}, by ACLs of the folders on the way")
-    if closed[-1][0] == path:
+    if closed[-1][0] == end:
         return None  # what lies below is likely closed too: a role is the shorter way
     names = ", ".join(f"'/{folder}'" for folder, _, _ in closed)
     message = (

@@ -20,6 +20,7 @@ from airflow_provider_azureml.access.survey import facts_of
 from airflow_provider_azureml.access.verify import SUBMITTER, Held, Judged, judge, own, place_of, refused
 from airflow_provider_azureml.errors import ServiceError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.hooks.lake_acl import beside_roles
 from airflow_provider_azureml.rest import authorization
 from airflow_provider_azureml.rest.authorization import Assignment, RoleDefinition
 from airflow_provider_azureml.rest.driver import Driver
@@ -85,10 +86,21 @@ class Verifier:
         """Whether all that a job needs is allowed. Raises DeniedError when nobody can sign in."""
         wanted = needs_of_job(compiled, self.facts())
         held = {place: self._held(place) for place in _places(wanted)}
-        judged = judge(wanted, held)
+        judged = self._and_acls(judge(wanted, held))
         for each in refused(judged):
             self._memory.forget((*self._me, *place_of(each.wanted)))
         return judged
+
+    def _and_acls(self, judged: list[Judged]) -> list[Judged]:
+        """What no role gives, ACLs may. Read anew each time; where there is no answer, roles decide alone."""
+        if not refused(judged):
+            return judged
+        try:
+            with self.reader.new_driver(retry=ONE_LOOK) as driver:
+                flow = beside_roles(self.reader.settings.cloud, judged)
+                return driver.run(flow, self.reader.correlation_id)
+        except ServiceError:
+            return judged
 
     @cached_property
     def submitter(self) -> Principal:

@@ -131,6 +131,48 @@ def test_a_refusal_is_not_remembered_a_permission_is(azure: Azure) -> None:
         azure.unassign(scope, name)
 
 
+@pytest.fixture
+def opened(azure: Azure) -> Iterator[None]:
+    """The input, which the run identity reads by ACL and without any role."""
+    upload(azure, "raw")
+    ways = {"raw/": "--x", "raw/wire": "r-x", "raw/wire/data.txt": "r--"}
+    for path, letters in ways.items():
+        azure.open_by_acl(path, letters)
+    yield
+    for path in ways:
+        azure.open_by_acl(path, "")
+
+
+@pytest.mark.usefixtures("broker", "opened")
+def test_a_job_that_acls_let_in_without_a_role_is_submitted_where_the_broker_may_read_them(
+    azure: Azure,
+) -> None:
+    scope, name = azure.container("raw"), "33333333-2222-4333-8444-666666666666"
+    task = runs(azure, "raw")
+    with pytest.raises(Exception, match=r"ACL of '/' cannot be read \(403 AuthorizationPermissionMismatch\)"):
+        verify(task, task.compiled)
+    azure.assign("broker", READER, scope, name)
+    try:
+        assert task.execute(context("run"))["status"] == "Completed"
+        azure.open_by_acl("raw/wire", "--x")
+        with pytest.raises(AirflowFailException, match="nor does the ACL of '/wire' give it r-x"):
+            runs(azure, "raw").execute(context("run"))
+    finally:
+        azure.unassign(scope, name)
+
+
+@pytest.mark.usefixtures("broker", "opened", "soon")
+def test_what_acls_give_already_is_not_granted(azure: Azure) -> None:
+    scope, name = azure.container("raw"), "33333333-2222-4333-8444-777777777777"
+    azure.assign("broker", READER, scope, name)
+    azure.effects()
+    try:
+        assert runs(azure, "raw", access="grant").execute(context("run"))["status"] == "Completed"
+        assert azure.effects() == []
+    finally:
+        azure.unassign(scope, name)
+
+
 @pytest.mark.usefixtures("broker")
 def test_verifying_costs_few_requests_and_little_time_when_warm(
     azure: Azure, capsys: pytest.CaptureFixture[str]

@@ -41,3 +41,20 @@ def test_one_more_right_keeps_all_others_and_widens_the_mask() -> None:
 def test_the_folders_above_a_path_begin_with_the_root() -> None:
     assert acl.folders_above("a/b/c.csv") == ["", "a", "a/b"]
     assert acl.folders_above("") == []
+
+
+@pytest.mark.parametrize(
+    "path, access, is_folder, letters",
+    [
+        ("", "read", True, {"": "r-x"}),
+        ("a/b/", "read", True, {"": "--x", "a": "--x", "a/b": "r-x"}),
+        ("a/b", "write", True, {"": "--x", "a": "--x", "a/b": "rwx"}),
+        ("a/b.csv", "read", False, {"": "--x", "a": "--x", "a/b.csv": "r--"}),
+        ("a/b.csv", "write", False, {"": "--x", "a": "rwx"}),
+        ("b.csv", "write", False, {"": "rwx"}),
+    ],
+)
+def test_each_folder_of_the_way_is_passed_through_and_the_place_is_used(
+    path: str, access: str, is_folder: bool, letters: dict[str, str]
+) -> None:
+    assert acl.on_the_way(path, access, is_folder=is_folder) == letters
