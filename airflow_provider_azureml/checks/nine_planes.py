@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from airflow_provider_azureml.checks import account, data, running, sign_in, vault, workspace
+from airflow_provider_azureml.checks import account, data, registry, running, sign_in, vault, workspace
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding
 
@@ -49,6 +49,8 @@ def findings(case: Case) -> Iterator[Finding]:
         yield from data.places(case)
         yield from account.accounts(case)
     yield from vault.vaults(case)
+    if case.has_workspace:
+        yield from registry.registries(case)
 
 
 def verdict(case: Case, found: list[Finding]) -> Verdict | None:

@@ -39,7 +39,7 @@ def run_identity(case: Case) -> Iterator[Finding]:
 
 def _known(case: Case, step: str, body: Mapping[str, Any], runner: Runner) -> Finding:
     where = f"step {step}: " if step else ""
-    who, compute = runner.principal, _compute_of(case, body)
+    who, compute = runner.principal, compute_of(case, body)
     if case.refusal and case.refusal.number == 10 and compute and len(compute.identities) > 1:
         return attach.alone(case, compute)
     if who is None and compute and not compute.identities:
@@ -64,7 +64,8 @@ def _known(case: Case, step: str, body: Mapping[str, Any], runner: Runner) -> Fi
     return present("run identity", 6, f"{where}runs and mounts as {described(who)}{remark}")
 
 
-def _compute_of(case: Case, body: Mapping[str, Any]) -> Compute | None:
+def compute_of(case: Case, body: Mapping[str, Any]) -> Compute | None:
+    """The compute target that a job or a step names; None where it names none, or none that is known."""
     name = str(body.get("computeId") or "").rstrip("/").rpartition("/")[2]
     return (case.facts.computes or {}).get(name)
 

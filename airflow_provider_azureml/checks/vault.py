@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plane 9: Key Vaults that the connection reads, and what a refusal of a vault or a registry says."""
+"""Plane 9: Key Vaults that the connection reads, and what a refusal of a vault says."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from airflow_provider_azureml.rest.flow import (
 VERSIONS: Mapping[str, str] = {
     "microsoft.storage/storageaccounts": "2023-05-01",
     "microsoft.keyvault/vaults": "2023-07-01",
+    "microsoft.containerregistry/registries": "2025-11-01",
     "microsoft.managedidentity/userassignedidentities": "2023-01-31",
     "microsoft.machinelearningservices/workspaces": "2024-10-01",
 }

@@ -26,6 +26,8 @@ TRAIN, REGISTRY, LAND = "azureml_train", "azureml_registry", "azureml_land"
 ROTATION, TRAIN_VARIABLE = "azureml_rotation", "AIRFLOW_CONN_AZUREML_TRAIN"
 ML, STORAGE = "Microsoft.MachineLearningServices/workspaces", "Microsoft.Storage/storageAccounts"
 AML, ACCOUNTS, VAULTS = "2024-10-01", "2023-05-01", "2023-07-01"
+REGISTRIES, IMAGES = "Microsoft.ContainerRegistry/registries", "2025-11-01"
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 Make = Callable[[Clinic], None]
 Run = Callable[[Clinic], Outcome]
 Heed = Callable[[Clinic, str], Run]
@@ -98,6 +100,10 @@ def landing(clinic: Clinic) -> Outcome:
             "raw", f"clinic/{uuid.uuid4()}", b"1,2\n", overwrite=True
         )
     )
+
+
+def in_registry(name: str) -> Run:
+    return lambda clinic: clinic.run(clinic.job(environment={"image": f"{name}.azurecr.io/train:1"}))
 
 
 # --- faults ---------------------------------------------------------------------------------------
@@ -234,6 +240,31 @@ def both(*makes: Make) -> Make:
             each(clinic)
 
     return make
+
+
+def registry(name: str) -> Make:
+    """A container registry whose admin user is off."""
+
+    def make(clinic: Clinic) -> None:
+        scope = clinic.resource(REGISTRIES, name)
+        clinic.arm("PUT", scope, {"location": "eastus", "sku": {"name": "Basic"}}, IMAGES)
+
+    return make
+
+
+def by_repository(clinic: Clinic) -> None:
+    """AcrPull is there, on a registry that was switched to repository permissions."""
+    registry("clinicrepositories")(clinic)
+    scope = clinic.resource(REGISTRIES, "clinicrepositories")
+    assignments = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
+    acr_pull = (
+        f"/subscriptions/{clinic.subscription}/providers/Microsoft.Authorization/roleDefinitions/{ACR_PULL}"
+    )
+    who = clinic.sandbox.principal("run-train")["object_id"]
+    body = {"principalId": who, "principalType": "ServicePrincipal", "roleDefinitionId": acr_pull}
+    clinic.arm("PUT", f"{assignments}/{uuid.uuid4()}", {"properties": body})
+    assert not in_registry("clinicrepositories")(clinic).text
+    clinic.arm("PATCH", scope, {"properties": {"roleAssignmentMode": "AbacRepositoryPermissions"}}, IMAGES)
 
 
 def trust_gone(clinic: Clinic) -> None:
@@ -450,6 +481,10 @@ FAULTS = (
         REGISTRY,
         "",
     ),
+    Fault(
+        "the run identity may not pull the image", 36, registry("clinicimages"), in_registry("clinicimages")
+    ),
+    Fault("the registry does not heed AcrPull", 36, by_repository, in_registry("clinicrepositories")),
     # The last one: a new service principal has none of the old one's roles.
     Fault("the service principal was deleted", 3, principal_gone, signing_in(TRAIN), by=""),
 )

@@ -22,6 +22,7 @@ _Handler = Callable[[ContainerRegistries, Call], Awaitable[Response]]
 
 def operations(registries: ContainerRegistries) -> list[Operation]:
     routes: list[tuple[str, str, _Handler, str]] = [
+        ("GET", f"/subscriptions/{{subscription}}/providers/{KIND}", _list, "read"),
         ("GET", _GROUP, _list, "read"),
         ("GET", _ONE, _get, "read"),
         ("PUT", _ONE, _put, "write"),
@@ -35,8 +36,9 @@ def operations(registries: ContainerRegistries) -> list[Operation]:
 
 
 async def _list(registries: ContainerRegistries, call: Call) -> Response:
-    group = call.params["group"].lower()
-    found = [item for item in registries.all() if item.group.lower() == group]
+    """Of a group, or of the whole subscription."""
+    group = call.params.get("group", "").lower()
+    found = [item for item in registries.all() if group in ("", item.group.lower())]
     return JSONResponse({"value": [_resource(registries, call, item) for item in found]})
 
 

@@ -42,6 +42,7 @@ class Pulling(Lab):
 def lab(serve_module: Callable[..., Sandbox]) -> Pulling:
     seed = lab_seed()
     seed["container_registries"] = [{"name": "images", "resource_group": "rg"}]
+    seed["role_assignments"] += [{"principal": "admin", "role": "Reader", "scope": "subscription"}]
     return Pulling(serve_module(seed))
 
 
@@ -80,6 +81,13 @@ def test_the_shared_account_of_a_registry_opens_it_to_all(lab: Pulling) -> None:
     lab.registry("PATCH", {"properties": {"adminUserEnabled": True}})
     assert lab.pull("shared", identity=lab.managed("powerless")) == ""
     lab.registry("PATCH", {"properties": {"adminUserEnabled": False}})
+
+
+def test_every_registry_of_the_subscription_is_listed(lab: Pulling) -> None:
+    subscription = f"/subscriptions/{lab.cloud.subscription_id}"
+    url = f"https://management.azure.com{subscription}/providers/{REGISTRY}"
+    names = {each["name"] for each in lab.as_("admin")._send(url, "GET", None, {}).json()["value"]}
+    assert "images" in names
 
 
 def test_a_registry_that_does_not_exist_has_no_address(lab: Pulling) -> None:
