@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from airflow_provider_azureml.access import holding as held
 from airflow_provider_azureml.access import row, trust
 from airflow_provider_azureml.access.declared import DeclaredGrant, DeclaredPrincipal, Identity, Manifest
+from airflow_provider_azureml.access.directory_rights import Holder, Right
 from airflow_provider_azureml.access.evaluate import Decision, evaluate
 from airflow_provider_azureml.access.holding import Holding
 from airflow_provider_azureml.access.needs import Wanted
@@ -104,7 +105,7 @@ class Check:
         return decision
 
     def _principal(self, identity: Identity, part: str, declared: DeclaredPrincipal) -> Iterator[Row]:
-        """Who it is in Entra, whom it trusts, and what it holds beyond what is declared."""
+        """Who it is in Entra, whom it trusts, its rights there, and what it holds beyond what is declared."""
         seen, whole = self.survey.seen[declared.key], self._whole(declared)
         line = (identity.name, part, row.ENTRA, f"{declared.kind.replace('_', ' ')} '{declared.name}'", "")
         if seen.principal is None:
@@ -115,6 +116,10 @@ class Check:
         else:
             yield Row(*line, row.OK, "", f"object id {seen.principal.object_id}")
         yield from self._trusts(identity, part, whole, seen)
+        holder = Holder(self.manifest.cloud, seen.principal.object_id, self._clients())
+        for each in self._rights(whole, seen, holder):
+            told = (each.what, "", each.state, each.verdict, each.reason)
+            yield Row(identity.name, part, row.ENTRA, *told, mend=each.mend)
         holding = self._holding(seen)
         if holding is not None:
             yield from self._extra(identity, part, whole, holding)
@@ -134,6 +139,26 @@ class Check:
         entra = f"{self.manifest.cloud.authority}/{tenant}/v2.0"
         for each in trust.compare(declared.federated, seen.trusts.value, entra, names):
             yield Row(identity.name, part, row.ENTRA, each.what, "", each.state, "", each.reason, each.field)
+
+    def _rights(self, declared: DeclaredPrincipal, seen: Seen, holder: Holder) -> Iterator[Right]:
+        """Application permissions and owned objects; a list that could not be read hides what is extra."""
+        known, unread = self.survey.permissions, (row.UNKNOWN, "UNKNOWN")
+        if seen.roles.is_known:
+            yield from holder.permissions(declared.graph, seen.roles.value, known.value, known.problem)
+        else:
+            yield Right("Graph permissions", *unread, f"app role assignments: {seen.roles.problem}")
+        if seen.owned.is_known:
+            yield from holder.owned(declared.owns, seen.owned.value)
+        else:
+            yield Right("owned applications", *unread, f"owned objects: {seen.owned.problem}")
+
+    def _clients(self) -> dict[str, str]:
+        """Client id of each application of the manifest, by its name in lower case."""
+        return {
+            each.name.lower(): principal.client_id
+            for each in self.manifest.principals()
+            if each.kind == "application" and (principal := self.survey.seen[each.key].principal)
+        }
 
     def _extra(
         self, identity: Identity, part: str, whole: DeclaredPrincipal, holding: Holding

@@ -14,8 +14,6 @@ from airflow_provider_azureml.access.roles import Role
 
 NAMESPACE = uuid.UUID("6f1d2c52-3f0e-5b0a-9a4e-2b7d0c5a9e11")
 """Of the names of role assignments and roles that are derived, and of no other names."""
-GRAPH = "00000003-0000-0000-c000-000000000000"
-"""Client id of Microsoft Graph, in every tenant."""
 PERMISSIONS = {
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
     "Application.ReadWrite.OwnedBy": "18a4783c-866b-4cc7-a460-3d5e5662c884",

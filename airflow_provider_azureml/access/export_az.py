@@ -9,13 +9,13 @@ from shlex import quote
 
 from airflow_provider_azureml.access.declared import Federated
 from airflow_provider_azureml.access.export import (
-    GRAPH,
     NAMESPACE,
     PERMISSIONS,
     Export,
     Wanted,
     definition,
 )
+from airflow_provider_azureml.rest.graph import GRAPH
 
 _BYTES = "".join(f"\\x{byte:02x}" for byte in NAMESPACE.bytes)
 _FUNCTIONS = rf"""

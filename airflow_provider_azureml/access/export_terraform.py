@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from airflow_provider_azureml.access.export import GRAPH, PERMISSIONS, Export, Wanted
+from airflow_provider_azureml.access.export import PERMISSIONS, Export, Wanted
 from airflow_provider_azureml.access.export_arm import role_id
 from airflow_provider_azureml.access.roles import Role
+from airflow_provider_azureml.rest.graph import GRAPH
 
 Value = str | bool | Sequence[str] | None
 UNPROVEN = "Checked by a parser of HCL only: it was never applied. Read the plan before you apply it."

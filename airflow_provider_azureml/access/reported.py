@@ -179,7 +179,9 @@ class Reporting:
         return ""
 
     def _unmake(self, line: Row) -> str:
-        """The command that takes away what nobody declared."""
+        """The command that takes away what nobody declared; empty where there is none to give."""
+        if line.plane == state.ENTRA:
+            return line.mend
         if line.state != state.EXTRA or line.reason.startswith("through group"):
             return ""
         return f"az role assignment delete --assignee {self._object_id(line)} --role '{line.what}' --scope {line.scope}"

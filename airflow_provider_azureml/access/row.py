@@ -27,6 +27,7 @@ class Row:
     :param state: of the manifest against Azure.
     :param verdict: whether Azure allows it, empty where that is no question.
     :param field: what differs, of a MISMATCH.
+    :param mend: a command, of what is EXTRA in Entra.
     """
 
     identity: str
@@ -38,6 +39,7 @@ class Row:
     verdict: str = ""
     reason: str = ""
     field: str = ""
+    mend: str = ""
 
     @property
     def is_finding(self) -> bool:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading all that a comparison wants: everything once, and what is refused is remembered, not raised.
 
-For each principal of a manifest: one request to find it, one for whom it trusts, one for its role
-assignments in the whole subscription. The rest is read once: identities, denies, vaults, each role, each
-workspace (three requests), each account that data lies in.
+For each principal of a manifest: one request to find it (none for a managed identity: they are listed), one for
+whom it trusts, one for its role assignments in the whole subscription, one for its application permissions, one
+for what it owns. The rest is read once: identities, denies, vaults, each role, each workspace (three requests),
+each account that data lies in, and Graph's own permissions where somebody has, or is to have, one.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Seen:
     :param is_enabled: whether it may sign in.
     :param trusts: list of FederatedCredential.
     :param held: list of Assignment, its groups' included, anywhere in the subscription.
+    :param roles: list of AppRole: Graph's permissions, and roles of other applications.
+    :param owned: list of Owned.
     :param groups: object ids; asked for only where there are deny assignments, which may name them.
     """
 
@@ -53,6 +56,8 @@ class Seen:
     is_enabled: bool = True
     trusts: Read = field(default_factory=lambda: Read([]))
     held: Read = field(default_factory=lambda: Read([]))
+    roles: Read = field(default_factory=lambda: Read([]))
+    owned: Read = field(default_factory=lambda: Read([]))
     groups: Read = field(default_factory=lambda: Read(frozenset()))
 
     @property
@@ -69,6 +74,7 @@ class Survey:
     :param seen: by `DeclaredPrincipal.key`.
     :param roles: by GUID.
     :param accounts: by ARM id in lower case, values StorageAccount.
+    :param permissions: graph.Permissions; None in its value where nobody has one, nor is to have one.
     """
 
     seen: Mapping[tuple[str, str], Seen]
@@ -78,6 +84,7 @@ class Survey:
     accounts: Mapping[str, Read]
     identities: Read
     workspaces: Mapping[str, WorkspaceFacts]
+    permissions: Read = field(default_factory=Read)
 
 
 def attempt(flow: Flow[T]) -> Flow[Read]:
@@ -102,6 +109,7 @@ def survey(manifest: Manifest) -> Flow[Survey]:
             groups = yield from attempt(graph.groups_of(cloud, one.principal.object_id))
             one = replace(one, groups=groups)
         seen[declared.key] = one
+    permissions = yield from _permissions(manifest, seen.values())
     held = [each for one in seen.values() for each in one.held.value or ()]
     roles = yield from authorization.definitions_of(cloud, held)
     vaults = yield from attempt(directory.vaults(cloud, subscription))
@@ -110,7 +118,13 @@ def survey(manifest: Manifest) -> Flow[Survey]:
         facts = yield from facts_of(Workspace(cloud, manifest.places.subscription_id, group, name))
         workspaces[name] = replace(facts, vaults=_by_name(vaults))
     accounts = yield from _accounts(cloud, _accounts_of(manifest))
-    return Survey(seen, roles, denies, vaults, accounts, identities, workspaces)
+    return Survey(seen, roles, denies, vaults, accounts, identities, workspaces, permissions)
+
+
+def _permissions(manifest: Manifest, seen: Iterable[Seen]) -> Flow[Read]:
+    if any(each.graph for each in manifest.principals()) or any(one.roles.value for one in seen):
+        return (yield from attempt(graph.permissions(manifest.cloud)))
+    return Read()
 
 
 def _by_name(vaults: Read) -> dict[str, str]:
@@ -143,7 +157,9 @@ def _seen(cloud: Cloud, subscription: str, declared: DeclaredPrincipal, identiti
     trusts = yield from _trusts(cloud, declared, principal)
     flow = authorization.assignments_below(cloud, subscription, principal.object_id)
     held = yield from attempt(flow)
-    return Seen(found, is_enabled, trusts, held)
+    roles = yield from attempt(graph.app_roles(cloud, principal.object_id))
+    owned = yield from attempt(graph.owned_objects(cloud, principal.object_id))
+    return Seen(found, is_enabled, trusts, held, roles, owned)
 
 
 def _managed(declared: DeclaredPrincipal, identities: Read) -> Read:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Microsoft Graph: applications, their passwords (shown once and never again), who trusts them, who is in what."""
+"""Microsoft Graph: applications, their passwords (shown once and never again), who trusts them, who is in what,
+who owns what, and what each may do in Graph itself.
+
+Reading all of it takes `Application.Read.All` and no more (each operation's page of the Graph reference).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ from urllib.parse import quote
 
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.rest.flow import Flow, Request, expect
+
+GRAPH = "00000003-0000-0000-c000-000000000000"
+"""Client id of Microsoft Graph, in every tenant of every cloud."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,49 @@ class FederatedCredential:
     expression: str = ""
 
 
+@dataclass(frozen=True)
+class AppRole:
+    """A role of an application that a principal was given: of Graph, what it may do there as itself.
+
+    :param assignment_id: of the giving, no GUID.
+    :param role_id: GUID; all zeros for access without any role.
+    :param resource_id: object id of the service principal whose role it is.
+    :param resource: display name of that one.
+    """
+
+    assignment_id: str
+    role_id: str
+    resource_id: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """Graph as a tenant knows it.
+
+    :param object_id: of its service principal, another one in each tenant.
+    :param names: of its application permissions, by role id.
+    """
+
+    object_id: str
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Something that a principal owns.
+
+    :param kind: `application`, `servicePrincipal`, `group`, or another of Graph's types.
+    :param app_id: client id; empty for a group.
+    :param name: empty where the caller may not read it.
+    """
+
+    kind: str
+    object_id: str
+    app_id: str = ""
+    name: str = ""
+
+
 def application(cloud: Cloud, app_id: str) -> Flow[Application]:
     """Read an application by its client id; raises NotFoundError or DeniedError."""
     request = _request(cloud, "GET", app_id, "?$select=id,appId,passwordCredentials")
@@ -125,6 +175,42 @@ def groups_of(cloud: Cloud, object_id: str) -> Flow[frozenset[str]]:
     return frozenset(str(each).lower() for each in expect(answer, 200).json().get("value") or ())
 
 
+def app_roles(cloud: Cloud, object_id: str) -> Flow[list[AppRole]]:
+    """What a service principal was given itself, not through a group. Raises NotFoundError or DeniedError."""
+    found = yield from _listed(_about(cloud, object_id, "appRoleAssignments"))
+    return [
+        AppRole(
+            str(item["id"]),
+            str(item["appRoleId"]).lower(),
+            str(item["resourceId"]).lower(),
+            str(item.get("resourceDisplayName") or ""),
+        )
+        for item in found
+    ]
+
+
+def owned_objects(cloud: Cloud, object_id: str) -> Flow[list[Owned]]:
+    """What a service principal owns. Raises NotFoundError or DeniedError."""
+    found = yield from _listed(_about(cloud, object_id, "ownedObjects"))
+    return [
+        Owned(
+            str(item.get("@odata.type") or "").rpartition(".")[2],
+            str(item["id"]).lower(),
+            str(item.get("appId") or "").lower(),
+            str(item.get("displayName") or ""),
+        )
+        for item in found
+    ]
+
+
+def permissions(cloud: Cloud) -> Flow[Permissions]:
+    """Graph's own application permissions. Raises NotFoundError or DeniedError."""
+    url = f"{cloud.graph}/v1.0/servicePrincipals(appId='{GRAPH}')?$select=id,appRoles"
+    body = expect((yield Request("GET", url, scope=cloud.graph_scope)), 200).json()
+    names = {str(role["id"]).lower(): str(role.get("value") or "") for role in body.get("appRoles") or ()}
+    return Permissions(str(body["id"]).lower(), names)
+
+
 def federated_credential(item: Mapping[str, Any]) -> FederatedCredential:
     """One as Graph shows it; ARM shows the same fields."""
     expression = item.get("claimsMatchingExpression") or {}
@@ -155,6 +241,11 @@ def _record(body: Mapping[str, Any]) -> ServicePrincipal:
         kind=str(body.get("servicePrincipalType") or ""),
         resource_id=next((name for name in others if name.startswith("/subscriptions/")), ""),
     )
+
+
+def _about(cloud: Cloud, object_id: str, what: str) -> Request:
+    url = f"{cloud.graph}/v1.0/servicePrincipals/{quote(object_id, safe='')}/{what}"
+    return Request("GET", url, scope=cloud.graph_scope)
 
 
 def _listed(first: Request) -> Flow[list[Any]]:

@@ -18,6 +18,8 @@ from airflow_provider_azureml.access.report import Report
 from demo.azure import Azure
 from demo.connections import variables
 from tests.wire.conftest import ROOT, Sandbox
+from tests.wire.exported import access
+from tests.wire.identities import GRAPH, Client
 
 SCRIPT = Path(__file__).parent / "clients" / "access_commands.py"
 DAGS = ROOT / "dags_examples"
@@ -132,6 +134,56 @@ def test_who_may_not_read_gets_unknown_and_never_denied(found: dict[str, Any]) -
     rows = json.loads(found["blind"]["out"])
     assert found["blind"]["code"] == 1
     assert {row["verdict"] for row in rows if row["is_finding"]} == {"UNKNOWN"}
+
+
+def changed(client: Client, method: str, path: str, body: dict[str, str] | None = None) -> Any:
+    """Graph's answer to somebody who may change applications and give permissions."""
+    headers = client.bearer("directory-admin", GRAPH)
+    answer = client.http.request(method, f"{GRAPH}/v1.0/{path}", headers=headers, json=body)
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
+def findings(sandbox: Sandbox, home: Path) -> tuple[int, list[dict[str, Any]]]:
+    """Exit code of `access check`, and what it found."""
+    code, out = access(sandbox, home, "check", "--json", "--conn-id", "auditor")
+    return code, [row for row in json.loads(out) if row["is_finding"]]
+
+
+def test_an_application_that_is_owned_no_more_is_missing(
+    sandbox: Sandbox, client: Client, tmp_path: Path
+) -> None:
+    owner = sandbox.principal("airflow-rotation")["object_id"]
+    owners = f"applications(appId='{sandbox.principal('airflow-registry')['client_id']}')/owners"
+    changed(client, "DELETE", f"{owners}/{owner}/$ref")
+    try:
+        code, found = findings(sandbox, tmp_path)
+    finally:
+        changed(client, "POST", f"{owners}/$ref", {"@odata.id": f"{GRAPH}/v1.0/directoryObjects/{owner}"})
+    (gone,) = found
+    assert (code, gone["identity"], gone["plane"], gone["state"]) == (1, "rotation", "Entra", "MISSING")
+    assert gone["what"] == "owner of application 'airflow-registry'"
+    assert findings(sandbox, tmp_path) == (0, [])
+
+
+@pytest.mark.parametrize("name", ["airflow-train", "run-train"])
+def test_a_permission_of_graph_that_nobody_declared_is_extra_of_applications_and_managed_identities(
+    sandbox: Sandbox, client: Client, tmp_path: Path, name: str
+) -> None:
+    itself = changed(client, "GET", "servicePrincipals(appId='00000003-0000-0000-c000-000000000000')")
+    role = next(role["id"] for role in itself["appRoles"] if role["value"] == "Directory.ReadWrite.All")
+    holder = sandbox.principal(name)["object_id"]
+    path = f"servicePrincipals/{holder}/appRoleAssignments"
+    body = {"principalId": holder, "resourceId": itself["id"], "appRoleId": role}
+    made = changed(client, "POST", path, body)
+    try:
+        code, found = findings(sandbox, tmp_path)
+    finally:
+        changed(client, "DELETE", f"{path}/{made['id']}")
+    (extra,) = found
+    assert (code, extra["identity"], extra["plane"], extra["state"]) == (1, "train", "Entra", "EXTRA")
+    assert (extra["what"], extra["verdict"]) == ("Graph permission Directory.ReadWrite.All", "ALLOWED")
+    assert findings(sandbox, tmp_path) == (0, [])
 
 
 def test_without_a_connection_there_is_no_look(found: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.wire.conftest import Sandbox, start, stop
 from tests.wire.empty_seed import OWNER, empty_seed
 from tests.wire.exported import access, signed_in
-from tests.wire.identities import ARM, Client
+from tests.wire.identities import ARM, GRAPH, Client
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,51 @@ def test_arm_deploys_the_template_and_the_check_is_clean(tmp_path: Path) -> None
         assert (code, states(after)) == (0, {})
     finally:
         stop(process)
+
+
+def test_what_is_extra_in_entra_goes_by_the_commands_that_stand_beside_it(tmp_path: Path) -> None:
+    data = tmp_path / "extra"
+    data.mkdir()
+    process, sandbox = start(data, empty_seed(data / "seed.yaml", applications=True))
+
+    def extra() -> dict[str, str]:
+        """What is found, and the command beside it."""
+        _, found = access(sandbox, tmp_path, "check", "--json", "--conn-id", "auditor")
+        rows = json.loads(found)
+        return {row["what"]: row["mend"] for row in rows if row["state"] == "EXTRA"}
+
+    try:
+        give_too_much(sandbox)
+        mends = extra()
+        assert set(mends) == {
+            "Graph permission Directory.ReadWrite.All",
+            "owner of application 'airflow-train'",
+        }
+        with signed_in(sandbox, tmp_path) as carried_out:
+            for mend in mends.values():
+                carried_out("bash", "-c", mend)
+        assert extra() == {}
+    finally:
+        stop(process)
+
+
+def give_too_much(sandbox: Sandbox) -> None:
+    """`airflow-land` gets a permission of Graph, and becomes an owner of `airflow-train`."""
+    client = Client(sandbox)
+    land, train = (sandbox.principal(name) for name in ("airflow-land", "airflow-train"))
+
+    def graph(method: str, path: str, body: dict[str, str] | None = None) -> Any:
+        headers = client.bearer(OWNER, GRAPH)
+        answer = client.http.request(method, f"{GRAPH}/v1.0/{path}", headers=headers, json=body)
+        return answer.raise_for_status().json() if answer.content else None
+
+    itself = graph("GET", "servicePrincipals(appId='00000003-0000-0000-c000-000000000000')")
+    role = next(role["id"] for role in itself["appRoles"] if role["value"] == "Directory.ReadWrite.All")
+    body = {"principalId": land["object_id"], "resourceId": itself["id"], "appRoleId": role}
+    graph("POST", f"servicePrincipals/{land['object_id']}/appRoleAssignments", body)
+    reference = {"@odata.id": f"{GRAPH}/v1.0/directoryObjects/{land['object_id']}"}
+    graph("POST", f"applications(appId='{train['client_id']}')/owners/$ref", reference)
+    client.close()
 
 
 def effects(sandbox: Sandbox) -> list[Any]:

@@ -14,7 +14,7 @@ from airflow_provider_azureml.access.row import Row
 from airflow_provider_azureml.access.survey import Read, Seen, Survey
 from airflow_provider_azureml.rest.authorization import Assignment, RoleDefinition
 from airflow_provider_azureml.rest.directory import ManagedIdentity, StorageAccount
-from airflow_provider_azureml.rest.graph import FederatedCredential
+from airflow_provider_azureml.rest.graph import AppRole, FederatedCredential, Owned, Permissions
 from tests.unit.access.manifests import SOUND
 
 MANIFEST = load(SOUND, "access.yaml")
@@ -30,6 +30,19 @@ def assigned(principal: DeclaredPrincipal) -> list[Assignment]:
         Assignment(f"/ra/{number}", principal.name, f"/x/{guid(grant.role)}", grant.scope, grant.condition)
         for number, grant in enumerate(principal.grants)
     ]
+
+
+PERMISSIONS = ("Application.Read.All", "Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All")
+
+
+def given(permission: str) -> AppRole:
+    """A permission of Graph, whose id is its name in lower case."""
+    return AppRole(f"given-{permission}", permission.lower(), "oid-graph", "Microsoft Graph")
+
+
+def owned(name: str, client_id: str = "") -> Owned:
+    """An application, whose client id follows from its name where none is given."""
+    return Owned("application", f"oid-{name}", client_id or f"client-{name}", name)
 
 
 def survey(manifest: Manifest = MANIFEST) -> Survey:
@@ -50,6 +63,8 @@ def survey(manifest: Manifest = MANIFEST) -> Survey:
                 ]
             ),
             held=Read(assigned(each)),
+            roles=Read([given(name) for name in each.graph]),
+            owned=Read([owned(name) for name in each.owns]),
         )
         for each in manifest.principals()
     }
@@ -60,9 +75,9 @@ def survey(manifest: Manifest = MANIFEST) -> Survey:
     worker = ManagedIdentity("/worker", "airflow-worker", "client-worker", "oid-worker")
     account = StorageAccount(LAKE, "nightlylake", has_shared_key=False)
     facts = WorkspaceFacts(manifest.places.arm_id("workspace:nightly"))
-    return Survey(
-        seen, roles, Read([]), Read([]), {LAKE.lower(): Read(account)}, Read([worker]), {"nightly": facts}
-    )
+    graph = Permissions("oid-graph", {name.lower(): name for name in PERMISSIONS})
+    accounts, spaces = {LAKE.lower(): Read(account)}, {"nightly": facts}
+    return Survey(seen, roles, Read([]), Read([]), accounts, Read([worker]), spaces, Read(graph))
 
 
 def seen_otherwise(part: str, **changes: Any) -> Survey:

@@ -15,8 +15,19 @@ from airflow_provider_azureml.access.needs import Wanted
 from airflow_provider_azureml.access.survey import Read
 from airflow_provider_azureml.rest.authorization import Assignment, Deny, Permission
 from airflow_provider_azureml.rest.directory import StorageAccount, Vault
-from tests.unit.access.azure import LAKE, MANIFEST, assigned, findings, guid, rows, seen_otherwise, survey
-from tests.unit.access.manifests import changed
+from tests.unit.access.azure import (
+    LAKE,
+    MANIFEST,
+    assigned,
+    findings,
+    given,
+    guid,
+    owned,
+    rows,
+    seen_otherwise,
+    survey,
+)
+from tests.unit.access.manifests import SOUND, TRAIN, changed
 
 SUBMITTER, RUN = (MANIFEST.identities[0].principals[part] for part in ("submitter", "run"))
 JOBS = "Microsoft.MachineLearningServices/workspaces/jobs"
@@ -105,6 +116,54 @@ def test_a_disabled_principal_and_trusts_that_differ_are_told() -> None:
     )
     assert findings(seen_otherwise("submitter", trusts=Read([])))[0][2] == "MISSING"
     assert findings(seen_otherwise("submitter", trusts=Read(None, "403")))[0][2] == "UNKNOWN"
+
+
+DECLARED = {"graph": ["Application.ReadWrite.OwnedBy"], "owns": ["legacy"]}
+SUBMITTER_SOUND = SOUND["identities"]["train"]["submitter"]
+WRITE, OWNED_BY = "Directory.ReadWrite.All", "Application.ReadWrite.OwnedBy"
+
+
+def test_a_permission_of_graph_and_an_application_that_nobody_declared_are_findings_with_their_mend() -> None:
+    found = seen_otherwise("run", roles=Read([given(WRITE)]), owned=Read([owned("other")]))
+    permission, application = [row for row in rows(found) if row.is_finding]
+    assert (permission.plane, permission.what, permission.state) == (
+        "Entra",
+        f"Graph permission {WRITE}",
+        "EXTRA",
+    )
+    assert (application.what, application.state) == ("owner of application 'other'", "EXTRA")
+    assert "/servicePrincipals/run-train/appRoleAssignments/" in permission.mend
+
+
+def test_permissions_and_applications_of_the_manifest_are_compared_and_may_be_missing() -> None:
+    manifest = load(changed(f"{TRAIN}/submitter", {**SUBMITTER_SOUND, **DECLARED}), "m")
+    azure = survey(manifest)
+    assert findings(azure, manifest=manifest) == []
+    key = manifest.identities[0].principals["submitter"].key
+    bare = replace(azure.seen[key], roles=Read([]), owned=Read([]))
+    assert findings(replace(azure, seen={**azure.seen, key: bare}), manifest=manifest) == [
+        ("submitter", f"Graph permission {OWNED_BY}", "MISSING"),
+        ("submitter", "owner of application 'legacy'", "MISSING"),
+    ]
+
+
+def test_what_one_identity_declares_is_not_extra_in_another_and_its_lines_come_once() -> None:
+    content = changed("identities/again", {"submitter": {"application": "airflow-train", **DECLARED}})
+    manifest = load(content, "m")
+    found = rows(survey(manifest), manifest=manifest)
+    assert [row for row in found if row.is_finding] == []
+    lines = [row.identity for row in found if "Graph permission" in row.what or "owner of" in row.what]
+    assert lines == ["train", "train"]
+
+
+def test_rights_in_entra_that_could_not_be_read_are_unknown_with_azures_code() -> None:
+    unread = Read(None, "403 Authorization_RequestDenied")
+    found = [row for row in rows(seen_otherwise("run", roles=unread, owned=unread)) if row.is_finding]
+    assert [(row.what, row.state, row.verdict) for row in found] == [
+        ("Graph permissions", "UNKNOWN", "UNKNOWN"),
+        ("owned applications", "UNKNOWN", "UNKNOWN"),
+    ]
+    assert all("403 Authorization_RequestDenied" in row.reason for row in found)
 
 
 def test_denies_that_could_not_be_read_leave_no_verdict_standing() -> None:

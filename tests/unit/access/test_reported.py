@@ -13,7 +13,8 @@ from airflow_provider_azureml.access.reported import Reporting, crossings
 from airflow_provider_azureml.access.row import Row
 from airflow_provider_azureml.access.survey import Read, Survey
 from airflow_provider_azureml.rest.authorization import Assignment
-from tests.unit.access.azure import LAKE, MANIFEST, assigned, guid, seen_otherwise, survey
+from airflow_provider_azureml.rest.graph import FederatedCredential
+from tests.unit.access.azure import LAKE, MANIFEST, assigned, given, guid, seen_otherwise, survey
 from tests.unit.access.manifests import changed
 
 RUN = MANIFEST.identities[0].principals["run"]
@@ -123,6 +124,18 @@ def test_a_finding_is_a_difference_of_its_principal_with_the_command_that_unmake
     assert difference.text.startswith(f"Storage Blob Data Owner at {CONTAINERS}/models: role assignment")
     assert difference.mend == (
         f"az role assignment delete --assignee run-train --role 'Storage Blob Data Owner' --scope {CONTAINERS}/models"
+    )
+
+
+def test_what_is_extra_in_entra_is_unmade_by_its_own_command_and_a_trust_by_none() -> None:
+    strange = FederatedCredential("wide", "https://stranger", "s", ("a",))
+    found = seen_otherwise("run", roles=Read([given("Directory.ReadWrite.All")]), trusts=Read([strange]))
+    trust, permission = reported(found).differences
+    assert (trust.kind, trust.mend) == ("EXTRA", "")
+    assert permission.text.startswith("Graph permission Directory.ReadWrite.All: app role assignment")
+    assert (permission.subject, permission.mend.split()[:4]) == (
+        "run-train",
+        ["az", "rest", "--method", "DELETE"],
     )
 
 

@@ -42,6 +42,8 @@ def azure() -> CannedHook:
         .on("GET", "/userAssignedIdentities", {"value": [mine]})
         .on("GET", "/servicePrincipals", {"value": [one]})
         .on("GET", "/federatedIdentityCredentials", {"value": []})
+        .on("GET", "/appRoleAssignments", {"value": []})
+        .on("GET", "/ownedObjects", {"value": []})
         .on("GET", "/roleAssignments", {"value": [held]})
         .on("GET", "/roleDefinitions/r1", role)
         .on("GET", "/denyAssignments", {"value": []})
@@ -62,7 +64,7 @@ def surveyed(hook: CannedHook, content: Mapping[str, Any] = SOUND) -> Survey:
     return found
 
 
-def test_each_principal_costs_three_requests_and_the_rest_is_asked_for_once() -> None:
+def test_an_application_costs_five_requests_a_managed_identity_four_and_the_rest_comes_once() -> None:
     hook = azure()
     found = surveyed(hook)
     submitter, run = found.seen.values()
@@ -71,7 +73,9 @@ def test_each_principal_costs_three_requests_and_the_rest_is_asked_for_once() ->
     assert found.roles["r1"].name == "AML Job Submitter"
     assert len(hook.asked("GET", "/roleAssignments")) == 2
     assert len(hook.asked("GET", "/roleDefinitions/r1")) == 1
-    assert len(hook.requests) == 2 + 2 + 1 + 1 + 1 + 1 + 1 + 3 + 1
+    of_principals = (1 + 1 + 1 + 1 + 1) + (1 + 1 + 1 + 1)
+    assert len(hook.requests) == 1 + of_principals + 1 + 1 + 1 + 3 + 1
+    assert hook.asked("GET", r"/servicePrincipals\(.*\)") == []
 
 
 def test_the_workspace_tells_its_stores_computes_and_identities() -> None:
@@ -84,6 +88,33 @@ def test_the_workspace_tells_its_stores_computes_and_identities() -> None:
     assert facts.datastores["raw"].scope.endswith("/nightlylake/blobServices/default/containers/raw")
     assert facts.computes["cpu"].identities[0].object_id == "node"
     assert facts.vaults == {"nightlyvault": "/v/nightlyvault"}
+
+
+ROLE_OF_GRAPH = {"id": "a1", "appRoleId": "R1", "resourceId": "G", "resourceDisplayName": "Microsoft Graph"}
+GRAPH_ITSELF = r"/servicePrincipals\(appId='00000003-0000-0000-c000-000000000000'\)"
+
+
+def test_graphs_permissions_are_read_once_where_somebody_has_one_or_is_to_have_one() -> None:
+    itself = {"id": "G", "appRoles": [{"id": "R1", "value": "Directory.Read.All"}]}
+    hook = azure().on("GET", GRAPH_ITSELF, itself)
+    hook.on("GET", "/appRoleAssignments", {"value": [ROLE_OF_GRAPH]})
+    found = surveyed(hook)
+    assert found.permissions.value.names == {"r1": "Directory.Read.All"}
+    assert [len(each.roles.value) for each in found.seen.values()] == [1, 1]
+    assert len(hook.asked("GET", GRAPH_ITSELF)) == 1
+    wished = azure().on("GET", GRAPH_ITSELF, itself)
+    surveyed(wished, changed(f"{TRAIN}/submitter/graph", ["Directory.Read.All"]))
+    assert len(wished.asked("GET", GRAPH_ITSELF)) == 1
+
+
+def test_rights_in_entra_that_may_not_be_read_and_principals_that_entra_has_not_yet_are_remembered() -> None:
+    absent = (404, {"error": {"code": "Request_ResourceNotFound", "message": "no"}})
+    hook = azure().on("GET", "/appRoleAssignments", {"value": [ROLE_OF_GRAPH]}, DENIED)
+    hook.on("GET", "/ownedObjects", absent).on("GET", GRAPH_ITSELF, DENIED)
+    found = surveyed(hook)
+    assert [each.roles.problem for each in found.seen.values()] == ["", "403 AuthorizationFailed"]
+    assert {each.owned.problem for each in found.seen.values()} == {"404 Request_ResourceNotFound"}
+    assert found.permissions.problem == "403 AuthorizationFailed"
 
 
 def test_what_is_refused_is_remembered_with_azures_code() -> None:

@@ -86,3 +86,32 @@ def test_groups_are_asked_for_with_the_nested_ones(play) -> None:
     played = play(graph.groups_of(CLOUD, "o"), {"value": ["AA", "bb"]})
     assert played.result == {"aa", "bb"}
     assert played.requests[0].json == {"securityEnabledOnly": True}
+
+
+def test_all_pages_of_what_a_principal_was_given_are_read(play) -> None:
+    item = {"id": "a-1", "appRoleId": "R1", "resourceId": "G", "resourceDisplayName": "Microsoft Graph"}
+    played = play(
+        graph.app_roles(CLOUD, "o"),
+        {"value": [item], "@odata.nextLink": "https://graph.microsoft.com/next"},
+        {"value": [{**item, "id": "a-2", "resourceDisplayName": None}]},
+    )
+    assert played.result == [
+        graph.AppRole("a-1", "r1", "g", "Microsoft Graph"),
+        graph.AppRole("a-2", "r1", "g", ""),
+    ]
+    assert played.requests[0].url == "https://graph.microsoft.com/v1.0/servicePrincipals/o/appRoleAssignments"
+
+
+def test_what_is_owned_has_its_kind_and_no_name_where_it_may_not_be_read(play) -> None:
+    app = {"@odata.type": "#microsoft.graph.application", "id": "O1", "appId": APP, "displayName": "legacy"}
+    group = {"@odata.type": "#microsoft.graph.group", "id": "O2", "displayName": None}
+    played = play(graph.owned_objects(CLOUD, "o"), {"value": [app, group]})
+    assert played.result == [graph.Owned("application", "o1", APP, "legacy"), graph.Owned("group", "o2")]
+    assert played.requests[0].url.endswith("/v1.0/servicePrincipals/o/ownedObjects")
+
+
+def test_graphs_permissions_are_told_by_its_own_service_principal(play) -> None:
+    body = {"id": "G", "appRoles": [{"id": "R1", "value": "Directory.Read.All"}, {"id": "R2", "value": None}]}
+    played = play(graph.permissions(CLOUD), body)
+    assert played.result == graph.Permissions("g", {"r1": "Directory.Read.All", "r2": ""})
+    assert f"/servicePrincipals(appId='{graph.GRAPH}')?$select=id,appRoles" in played.requests[0].url

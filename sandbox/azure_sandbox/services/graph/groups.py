@@ -62,6 +62,14 @@ class GroupService:
         _check(caller, _READ)
         return self._find(identifier)
 
+    def may_read(self, caller: Caller) -> bool:
+        """Whether it is told more of groups than their ids."""
+        return holds(caller, _READ)
+
+    def owned(self, object_id: str) -> list[Group]:
+        """The groups that somebody owns."""
+        return [group for group in self._groups.all() if object_id.lower() in group.owners]
+
     def create(self, caller: Caller, body: Body) -> Group:
         """:raises AzureError: 403, or 400 for a body that makes no security group"""
         _check(caller, _CREATE)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Owners of applications of graph.microsoft.com/v1.0 on the wire.
+"""Owners of applications, and what a service principal owns, of graph.microsoft.com/v1.0 on the wire.
 
-Source: "List owners of an application", "Add owner", "Remove owner" of the Microsoft Graph reference.
+Source: "List owners of an application", "Add owner", "Remove owner", "servicePrincipals: List ownedObjects" of the
+Microsoft Graph reference.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 from starlette.responses import Response
 
+from azure_sandbox.kernel.groups import Group
 from azure_sandbox.kernel.identity import Identity
 from azure_sandbox.kernel.operation import Call
 from azure_sandbox.services.graph import records
@@ -34,6 +37,8 @@ def routes() -> list[tuple[str, str, _Handler]]:
             ("POST", f"{one}/owners/$ref", _add),
             ("DELETE", f"{one}/owners/{{owner}}/$ref", _remove),
         ]
+    for one in ("/servicePrincipals/{id}", "/servicePrincipals{key}"):
+        found.append(("GET", f"{one}/ownedObjects", _owned))
     return found
 
 
@@ -66,6 +71,25 @@ async def _remove(graph: Graph, call: Call) -> Response:
         raise missing(owner)
     graph.save(replace(application, owners=kept))
     return Response(status_code=204)
+
+
+async def _owned(graph: Graph, call: Call) -> Response:
+    """Applications and groups; service principals have no owners here."""
+    owner = addressed(graph.owner, call, "principal_id", applications=False)
+    applications = [
+        {"@odata.type": "#microsoft.graph.application", **records.application(one)}
+        for one in graph.owned(owner)
+    ]
+    groups = [_group(graph, call, one) for one in graph.groups.owned(owner.principal_id)]
+    return listed(call, "directoryObjects", [*applications, *groups])
+
+
+def _group(graph: Graph, call: Call, group: Group) -> dict[str, Any]:
+    """Its type and id, and the rest as null where the caller may not read it."""
+    shown = records.group(group)
+    if not graph.groups.may_read(call.caller):
+        shown = {**dict.fromkeys(shown), "id": group.id}
+    return {"@odata.type": "#microsoft.graph.group", **shown}
 
 
 def _application(find: Find, call: Call) -> Identity:

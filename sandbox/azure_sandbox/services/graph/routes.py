@@ -154,6 +154,7 @@ async def _delete_federated(graph: Graph, call: Call) -> Response:
 
 async def _get_principal(graph: Graph, call: Call) -> Response:
     if permission_routes.is_graph(call):
+        graph.visible(call.caller, applications=False)
         return single(call, "servicePrincipals", permission_routes.graph_principal(call))
     return single(call, "servicePrincipals", records.service_principal(_principal(graph.readable, call)))
 

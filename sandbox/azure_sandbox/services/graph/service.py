@@ -12,6 +12,7 @@ import binascii
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from cryptography import x509
@@ -33,7 +34,12 @@ from azure_sandbox.services.graph.groups import GroupService
 from azure_sandbox.services.graph.query import alternate_key
 from azure_sandbox.services.graph.refusals import bad_request, conflict, denied, holds, missing
 
-READ_ALL = {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}
+READ_ALL = {
+    "Application.Read.All",
+    "Application.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+}
 _WRITE_ALL = {"Application.ReadWrite.All"}
 _OWNED = "Application.ReadWrite.OwnedBy"
 #: A password lives two years where the caller does not say.
@@ -75,6 +81,24 @@ class Graph:
     def writable(self, caller: Caller, identifier: str, *, by: str, applications: bool) -> Identity:
         """One row that the caller may change; raises as :meth:`readable`."""
         return self._find(caller, identifier, by, applications, _WRITE_ALL)
+
+    def permitted(self, roles: set[str]) -> Find:
+        """Finds as :meth:`readable`, for who has one of these permissions."""
+        return partial(self._find, roles=roles)
+
+    def owner(self, caller: Caller, identifier: str, *, by: str, applications: bool) -> Identity:
+        """One whose possessions the caller may see: anybody, or with ``OwnedBy`` itself alone.
+
+        :raises AzureError: 403, or 404 where nobody goes by this id
+        """
+        found = self._find(caller, identifier, by, applications, READ_ALL | {_OWNED})
+        if not holds(caller, READ_ALL) and found.principal_id != caller.object_id:
+            raise denied()
+        return found
+
+    def owned(self, owner: Identity) -> list[Identity]:
+        """The applications that somebody owns."""
+        return [one for one in self._registry.identities() if owner.principal_id in one.owners]
 
     def rename(self, application: Identity, body: Body) -> None:
         """PATCH of ``displayName``."""
