@@ -19,8 +19,8 @@ from tests.wire.empty_seed import OWNER
 MANIFEST = ROOT / "dags_examples" / "access.yaml"
 
 
-def access(sandbox: Sandbox, home: Path, *words: str) -> tuple[int, str]:
-    """Exit code and output of an access command, read as the auditor."""
+def auditing(sandbox: Sandbox, home: Path) -> dict[str, str]:
+    """The environment of a process whose connection `auditor` is the sandbox's auditor."""
     azure = Azure(sandbox.description)
     auditor = {
         "auth": "workload_identity",
@@ -28,12 +28,16 @@ def access(sandbox: Sandbox, home: Path, *words: str) -> tuple[int, str]:
         "client_id": azure.client_id("auditor"),
         "assertion_file": str(azure.token_file("auditor")),
     }
-    environment = {
+    return {
         **sandbox.environment,
         "AIRFLOW_CONN_AUDITOR": json.dumps({"conn_type": "azureml", "extra": auditor}),
         "AIRFLOW_HOME": str(home),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
+
+
+def access(sandbox: Sandbox, home: Path, *words: str) -> tuple[int, str]:
+    """Exit code and output of an access command, read as the auditor."""
     command = [
         str(Path(sys.executable).parent / "airflow-azureml"),
         "access",
@@ -41,6 +45,7 @@ def access(sandbox: Sandbox, home: Path, *words: str) -> tuple[int, str]:
         "--manifest",
         str(MANIFEST),
     ]
+    environment = auditing(sandbox, home)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
     assert done.returncode in (0, 1), done.stderr[-4000:]
     return done.returncode, done.stdout

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from demo.azure import Azure
 from tests.wire.conftest import ROOT, start, stop
 from tests.wire.empty_seed import empty_seed
+from tests.wire.exported import auditing
 
 IDENTITIES, TASKS = 20, 50
 MOST_SECONDS, MOST_REQUESTS = 10.0, 300
@@ -99,19 +98,7 @@ def test_fifty_tasks_and_twenty_identities_are_checked_within_the_goal(tmp_path:
             for task in range(TASKS)
         ]
         (tmp_path / "tasks.json").write_text(json.dumps(tasks))
-        azure = Azure(sandbox.description)
-        auditor = {
-            "auth": "workload_identity",
-            "tenant_id": azure.tenant_id,
-            "client_id": azure.client_id("auditor"),
-            "assertion_file": str(azure.token_file("auditor")),
-        }
-        environment = {
-            **sandbox.environment,
-            "AIRFLOW_CONN_AUDITOR": json.dumps({"conn_type": "azureml", "extra": auditor}),
-            "AIRFLOW_HOME": str(tmp_path),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        }
+        environment = auditing(sandbox, tmp_path)
         before = len(sandbox.requests())
         command = [sys.executable, str(SCRIPT), str(tmp_path / "access.yaml"), str(tmp_path / "tasks.json")]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
