@@ -1,21 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""POSIX ACLs of a lake: what an entry gives, and what it would take. Owners are not looked at."""
+"""POSIX ACLs of a lake: what an entry gives, and what it would take."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from airflow_provider_azureml.rest.resource import Posix
 
-def gives(acl: str, principal: str, groups: Collection[str], wanted: str) -> bool:
-    """Whether an ACL gives somebody the letters, e.g. `--x`; the first kind of entry that fits decides.
+
+def gives(found: Posix, principal: str, groups: Collection[str], wanted: str) -> bool:
+    """Whether a path's ACL gives somebody the letters, e.g. `--x`; the first kind of entry that fits decides.
+
+    Source: "How permissions are evaluated" of Azure's page on access control lists: the owner, whom the mask
+    does not concern, named users, groups, others.
 
     :param principal: object id.
     """
-    entries = [entry.split(":") for entry in acl.split(",") if entry.count(":") == 2]
+    entries = [entry.split(":") for entry in found.acl.split(",") if entry.count(":") == 2]
     mask = next((each[2] for each in entries if each[0] == "mask"), "rwx")
+    owner = [each[2] for each in entries if each[0] == "user" and not each[1]]
     named = [each[2] for each in entries if each[0] == "user" and each[1].lower() == principal.lower()]
-    of_groups = [each[2] for each in entries if each[0] == "group" and each[1].lower() in groups]
+    mine = {*groups, *([""] if found.group.lower() in groups else [])}
+    of_groups = [each[2] for each in entries if each[0] == "group" and each[1].lower() in mine]
     others = [each[2] for each in entries if each[0] == "other"]
+    if owner and found.owner.lower() == principal.lower():
+        return _has(owner[0], wanted)
     if named:
         return _has(_and(named[0], mask), wanted)
     if of_groups:
@@ -23,11 +32,12 @@ def gives(acl: str, principal: str, groups: Collection[str], wanted: str) -> boo
     return any(_has(each, wanted) for each in others)
 
 
-def names(acl: str, principal: str, groups: Collection[str]) -> bool:
-    """Whether an ACL has an entry for somebody: then access is meant to come from ACLs."""
+def names(found: Posix, principal: str, groups: Collection[str]) -> bool:
+    """Whether somebody owns a path, or its ACL has an entry for him: then access is meant to come from ACLs."""
     wanted = {principal.lower(), *groups}
-    parts = (entry.split(":") for entry in acl.split(","))
-    return any(len(each) >= 2 and each[1].lower() in wanted for each in parts)
+    parts = (entry.split(":") for entry in found.acl.split(","))
+    own = any(len(each) >= 2 and each[1].lower() in wanted for each in parts)
+    return own or bool({found.owner.lower(), found.group.lower()} & wanted)
 
 
 def with_entry(acl: str, principal: str, letters: str) -> str:

@@ -16,6 +16,7 @@ from airflow_provider_azureml.checks.finding import Finding, missing, present, u
 from airflow_provider_azureml.checks.running import described
 from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.rest import resource
+from airflow_provider_azureml.rest.resource import Posix
 
 ROLES = {"read": "Storage Blob Data Reader", "write": "Storage Blob Data Contributor"}
 
@@ -108,13 +109,15 @@ def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: st
     groups = case.and_groups(who) - {who.lower()}
     wanted = acl.on_the_way(place.known_path, access, is_folder=place.is_folder)
     end = list(wanted)[-1]
-    seen: list[tuple[str, str, str]] = []
+    seen: list[tuple[str, str, Posix]] = []
     for folder, letters in wanted.items():
-        read = case.examination.see(resource.acl(case.settings.cloud, place.account, place.container, folder))
+        read = case.examination.see(
+            resource.posix(case.settings.cloud, place.account, place.container, folder)
+        )
         if read.value is None:
             return None
         seen.append((folder, letters, read.value))
-    if not any(acl.names(text, who, groups) for _, _, text in seen):
+    if not any(acl.names(found, who, groups) for _, _, found in seen):
         return None
     closed = [each for each in seen if not acl.gives(each[2], who, groups, each[1])]
     if not closed:
@@ -125,7 +128,9 @@ def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: st
     message = (
         f"{what}: {name} has no role, and the ACL of {names} does not let it through to where it may {access}"
     )
-    mends = [_set_acl(place, folder, acl.with_entry(text, who, letters)) for folder, letters, text in closed]
+    mends = [
+        _set_acl(place, folder, acl.with_entry(found.acl, who, letters)) for folder, letters, found in closed
+    ]
     return missing("data", 7, message, " && ".join(mends))
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -55,8 +56,22 @@ def named(cloud: Cloud, subscription_id: str, kind: str, name: str) -> Flow[Reso
     return None
 
 
-def acl(cloud: Cloud, account: str, container: str, path: str) -> Flow[str]:
-    """The ACL of a path, as text: `user::rwx,user:OBJECT_ID:r-x,...`; raises NotFoundError or DeniedError.
+@dataclass(frozen=True)
+class Posix:
+    """Who may do what with a path of a lake.
+
+    :param acl: as text: `user::rwx,user:OBJECT_ID:r-x,...`.
+    :param owner: object id; `$superuser` where a key or nobody in particular has made it.
+    :param group: object id of the owning group, likewise.
+    """
+
+    acl: str
+    owner: str = ""
+    group: str = ""
+
+
+def posix(cloud: Cloud, account: str, container: str, path: str) -> Flow[Posix]:
+    """ACL and owners of a path; raises NotFoundError or DeniedError.
 
     :param path: empty for the root of the container.
     """
@@ -64,4 +79,5 @@ def acl(cloud: Cloud, account: str, container: str, path: str) -> Flow[str]:
     url = f"{host}/{quote(container)}/{quote(path)}?action=getAccessControl&upn=false"
     headers = {"x-ms-version": STORAGE_VERSION}
     answer = expect((yield Request("HEAD", url, scope=STORAGE_SCOPE, headers=headers)), 200)
-    return answer.headers.get("x-ms-acl", "")
+    told = answer.headers
+    return Posix(*(told.get(f"x-ms-{name}", "") for name in ("acl", "owner", "group")))

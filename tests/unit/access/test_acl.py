@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_azureml.access import acl
+from airflow_provider_azureml.rest.resource import Posix
 
 ME, TEAM = "o-1", "g-1"
 
@@ -22,20 +23,29 @@ ME, TEAM = "o-1", "g-1"
     ],
 )
 def test_the_first_kind_of_entry_that_fits_decides(text: str, wanted: str, given: bool) -> None:
-    assert acl.gives(text, ME, {TEAM}, wanted) is given
+    assert acl.gives(Posix(text), ME, {TEAM}, wanted) is given
 
 
 def test_somebody_is_named_or_not() -> None:
-    assert acl.names("user::rwx,user:o-1:r-x", ME, ())
-    assert acl.names("user::rwx,group:g-1:r-x", ME, {TEAM})
-    assert not acl.names("user::rwx,group::r-x,other::---", ME, {TEAM})
+    assert acl.names(Posix("user::rwx,user:o-1:r-x"), ME, ())
+    assert acl.names(Posix("user::rwx,group:g-1:r-x"), ME, {TEAM})
+    assert acl.names(Posix("user::rwx", owner="O-1"), ME, {TEAM})
+    assert not acl.names(Posix("user::rwx,group::r-x,other::---"), ME, {TEAM})
+
+
+def test_the_mask_does_not_concern_the_owner_but_the_owning_group() -> None:
+    text = "user::rwx,group::r-x,mask::r--,other::---"
+    assert acl.gives(Posix(text, owner="O-1"), ME, (), "rwx")
+    assert acl.gives(Posix(text, group="G-1"), ME, {TEAM}, "r--")
+    assert not acl.gives(Posix(text, group="G-1"), ME, {TEAM}, "r-x")
+    assert not acl.gives(Posix(text, owner="o-2", group="g-2"), ME, {TEAM}, "r--")
 
 
 def test_one_more_right_keeps_all_others_and_widens_the_mask() -> None:
     text = acl.with_entry("user::rwx,user:o-1:r--,user:o-2:rwx,group::r-x,mask::r--,other::---", ME, "--x")
     assert text == "user::rwx,user:o-2:rwx,group::r-x,other::---,user:o-1:r-x,mask::r-x"
-    assert acl.gives(text, ME, (), "r-x")
-    assert acl.gives(acl.with_entry("user::rwx,group::---,other::---", ME, "r-x"), ME, (), "r-x")
+    assert acl.gives(Posix(text), ME, (), "r-x")
+    assert acl.gives(Posix(acl.with_entry("user::rwx,group::---,other::---", ME, "r-x")), ME, (), "r-x")
 
 
 def test_the_folders_above_a_path_begin_with_the_root() -> None:

@@ -24,7 +24,9 @@ FULL = "user::rwx,user:o-run:rwx,group::---,mask::rwx,other::---"
 
 
 class Lake(CannedHook):
-    """A lake with the ACLs of its folders."""
+    """A lake with the ACLs of its folders; those that are not named are hidden."""
+
+    owner = "$superuser"
 
     def __init__(self, acls: Mapping[str, str], *, is_hierarchical: bool = True) -> None:
         super().__init__()
@@ -36,8 +38,10 @@ class Lake(CannedHook):
         if request.method != "HEAD":
             return super()._answer(request)
         self.requests.append(request)
-        found = self.acls.get(request.url.split("?")[0].partition("/raw/")[2])
-        return Response(200, {"x-ms-acl": found}) if found else Response(403, {"x-ms-error-code": "Hidden"})
+        found = self.acls.get(request.url.split("?")[0].partition("/raw/")[2], "403")
+        if found in ("403", "404"):
+            return Response(int(found), {"x-ms-error-code": "Hidden"})
+        return Response(200, {"x-ms-acl": found, "x-ms-owner": self.owner, "x-ms-group": "$superuser"})
 
 
 def wanted(access: str = "read", path: str = "in/day", *, is_folder: bool = True) -> list[Wanted]:
@@ -103,6 +107,30 @@ def test_an_account_that_cannot_be_read_leaves_the_refusal_and_says_so() -> None
     lake.on("GET", ACCOUNT, DENIED)
     reason = "no role; whether ACLs let it in is not known (403 AuthorizationFailed)"
     assert looked(lake, wanted()) == {("DENIED", reason)}
+
+
+def test_a_folder_that_is_not_there_yet_is_made_where_the_one_above_allows_it() -> None:
+    for above, verdict in ((FULL, "ALLOWED"), (THROUGH, "DENIED")):
+        lake = Lake({"": THROUGH, "in": above, "in/day": "404"})
+        assert {each for each, _ in looked(lake, wanted("write"))} == {verdict}
+    ((verdict, reason),) = looked(Lake({"": THROUGH, "in": THROUGH, "in/day": "404"}), wanted())
+    assert (verdict, reason) == ("UNKNOWN", "'/in/day' does not exist, so that it has no ACL")
+
+
+def test_who_owns_a_folder_needs_no_entry() -> None:
+    lake = Lake({"": CLOSED, "in": CLOSED, "in/day": CLOSED})
+    lake.owner = "o-run"
+    assert {verdict for verdict, _ in looked(lake, wanted("write"))} == {"ALLOWED"}
+
+
+def test_groups_that_cannot_be_read_leave_the_refusal_and_say_so() -> None:
+    lake = Lake({"": THROUGH, "in": THROUGH, "in/day": READABLE})
+    lake.on("POST", "/getMemberGroups", DENIED)
+    ((verdict, reason),) = looked(lake, wanted())
+    assert verdict == "DENIED"
+    assert reason.endswith(
+        "its groups cannot be read (403 AuthorizationFailed); if they are what lets it in, use 'explain'"
+    )
 
 
 @pytest.mark.parametrize(

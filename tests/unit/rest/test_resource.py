@@ -45,9 +45,10 @@ def test_a_resource_is_found_by_its_name_on_any_page(play) -> None:
     assert play(resource.named(CLOUD, "s", kind, "none"), *pages).result is None
 
 
-def test_an_acl_is_read_from_a_header(play) -> None:
-    played = play(resource.acl(CLOUD, "lake", "raw", "a b"), Response(200, {"x-ms-acl": "user::rwx"}))
-    assert played.result == "user::rwx"
+def test_acl_and_owners_are_read_from_headers(play) -> None:
+    told = {"x-ms-acl": "user::rwx", "x-ms-owner": "o-1", "x-ms-group": "$superuser"}
+    played = play(resource.posix(CLOUD, "lake", "raw", "a b"), Response(200, told))
+    assert played.result == resource.Posix("user::rwx", "o-1", "$superuser")
     assert (
         played.requests[0].url
         == "https://lake.dfs.core.windows.net/raw/a%20b?action=getAccessControl&upn=false"
