@@ -78,9 +78,15 @@ def _row(event: Mapping[str, Any]) -> tuple[str, ...]:
         _task(event.get("task") or {}),
         _as(event),
         action.removeprefix(_PROVIDERS),
-        "/".join(resource.rsplit("/", 2)[-2:]),
+        _named(resource),
         str((event.get("detail") or {}).get("cause") or _outcome(event["outcome"])),
     )
+
+
+def _named(resource: str) -> str:
+    """The end of an ARM id or address: kind and name, and the asset whose version it is."""
+    parts = resource.split("/")
+    return "/".join(parts[-4:] if parts[-2:-1] == ["versions"] else parts[-2:])
 
 
 def _as(event: Mapping[str, Any]) -> str:

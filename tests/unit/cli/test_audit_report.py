@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ JOBS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningSer
 
 
 def write(folder: Path, event: str, outcome: dict[str, Any] | None, **intent: Any) -> None:
-    journal = Journal(folder)
+    """What one process writes, another second for each event: one millisecond has no order."""
+    moment = datetime(2026, 1, 1, 12, 0, int(event), tzinfo=timezone.utc)
+    journal = Journal(folder, lambda: moment)
     task = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": 3, "try_number": 2}
     who = {"tenant_id": "t", "app_id": "app-1", "object_id": "o"}
     action = "Microsoft.MachineLearningServices/workspaces/jobs/write"
@@ -54,6 +57,13 @@ def test_a_run_is_a_table_in_which_a_missing_outcome_is_named(
     assert "line?break/j-0" in third
     assert "aml (no token)" in third
     assert third.endswith("unknown (no outcome recorded)")
+
+
+def test_a_version_is_told_with_its_asset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = f"{JOBS.removesuffix('/jobs')}/models/delay/versions/3"
+    write(tmp_path, "1", {"result": "done", "status": 201}, resource=model)
+    assert main(["audit", "show", "r", "--path", str(tmp_path)]) == 0
+    assert "  models/delay/versions/3  " in capsys.readouterr().out
 
 
 def test_json_holds_whole_events(log: Path, capsys: pytest.CaptureFixture[str]) -> None:

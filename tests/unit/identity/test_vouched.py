@@ -47,6 +47,16 @@ def test_a_file_that_is_not_there_is_an_error_and_no_claims(
         vouched.presented(settings(), print)
 
 
+def test_a_managed_identity_that_gives_no_token_is_an_error_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MSI_ENDPOINT", "http://127.0.0.1:9/msi/token")
+    monkeypatch.setenv("MSI_SECRET", "x")
+    given = {"auth": "federated", "federated_source": "managed_identity", "source_client_id": GUID}
+    with pytest.raises(AzureMLError):
+        vouched.presented(settings(**given), print)
+
+
 def test_who_signs_in_otherwise_has_no_assertion() -> None:
     given = {"auth": "managed_identity", "client_id": GUID}
     assert vouched.presented(parse("c", "azureml", None, None, None, given), print) is None
