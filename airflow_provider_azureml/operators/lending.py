@@ -75,25 +75,25 @@ class Lender:
             self.task.log.warning("Access is not certain, and nothing is granted for it: %s", line)
         missing = candidates(denied)
         taken = self._taken([*missing, *shared(judged)])
-        news = [each for each in taken if each in missing]
+        news = [made for wished, made in taken.items() if wished in missing]
         if news and not awaited:
             awaited = self._wait(news)
         if awaited:
-            note_effective(self.broker.hook, taken)
+            note_effective(self.broker.hook, list(taken.values()))
         return awaited or {"reason": ENDED}
 
     def renew(self, compiled: Compiled) -> None:
         """Take over the leases of an earlier try, whose job this one goes on with."""
         self._taken(shared(verifier(self.task).judge(compiled)))
 
-    def _taken(self, wished: Iterable[Grant]) -> list[Grant]:
-        """Those that are leased; all are given back when one is refused."""
-        taken: list[Grant] = []
+    def _taken(self, wished: Iterable[Grant]) -> dict[Grant, Grant]:
+        """Those that are leased: as wished, and as made (of which generation). All are given back when one is refused."""
+        taken: dict[Grant, Grant] = {}
         try:
             for each in dict.fromkeys(wished):
                 held = self.broker.take(each, self.holder, self.token, self._seconds())
                 if held.how != STANDING:
-                    taken.append(each)
+                    taken[each] = held.grant
         except AzureMLError:
             self._end(taken)
             raise
