@@ -2,7 +2,7 @@
 """`access="grant"`: what a job's run identity lacks is leased before the submit, and given back at its end.
 
 No state is kept: which grants a job may have needed follows from its definition, the holder of their leases
-is the job's base name, and their token the number of the try. So whatever process sees the end gives back.
+is the job's base name, and their token that with the number of the try. So whatever process sees the end gives back.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Lender:
     def __init__(self, task: AzureMLRunJobOperator, context: Mapping[str, Any]) -> None:
         self.task = task
         self.holder = Claim.of(context).base
-        self.token = str(task.try_number)
+        self.token = f"{self.holder}-{task.try_number}"
         self._context = context
         ti = context["ti"]
         why = f"{ti.dag_id}, {ti.task_id}, {ti.run_id}"
