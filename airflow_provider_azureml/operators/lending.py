@@ -38,7 +38,8 @@ AFTERWARDS = 900.0
 """Seconds for which a lease outlasts the deadline of its task."""
 MINIMUM_WAIT, LONGEST_WAIT = 120.0, 900.0
 """Seconds: a run identity cannot be tried out from here, and Azure promises ten minutes."""
-GENERATIONS = 8
+GENERATIONS = 100
+"""Of an assignment of ours, the latest that is known as such; each one more takes a deletion that died half-way."""
 _YOUNG = re.compile(
     r"PermissionMismatch|[Pp]ermission ?[Dd]enied|not authorized to perform this operation using"
 )

@@ -50,8 +50,9 @@ def test_nobody_else_and_nothing_else_is_granted(wanted: Wanted) -> None:
 def test_what_is_there_for_a_while_is_leased_too_and_what_stands_is_not() -> None:
     ours = judged(verdict="ALLOWED", by=f"{SCOPE}/x/{GRANT.name.upper()}")
     later = judged(verdict="ALLOWED", by=Grant("p", READER, SCOPE, generation=3).id)
+    much_later = judged(verdict="ALLOWED", by=Grant("p", READER, SCOPE, generation=100).id)
     standing = judged(verdict="ALLOWED", by=f"{SCOPE}/x/another")
-    assert list(lending.shared([ours, later])) == [GRANT, GRANT]
+    assert list(lending.shared([ours, later, much_later])) == [GRANT] * 3
     assert list(lending.shared([standing, judged()])) == []
 
 
