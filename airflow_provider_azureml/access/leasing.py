@@ -62,6 +62,7 @@ class Desk:
 class Held:
     """A grant that is there.
 
+    :param grant: of the generation that is there.
     :param how: `leased`, `standing` or `foreign`.
     :param id: of the assignment.
     """
@@ -118,7 +119,8 @@ def _ensure(desk: Desk, grant: Grant, lease: Lease) -> Flow[Held]:
     made = yield from _find(desk, grant)
     how = decide.held_as(made, desk.deployment) if made else LEASED
     if made and how != LEASED:
-        return Held(grant, how, made.id)
+        there = next((each for each in grant.generations if each.name == made.name), grant)
+        return Held(there, how, made.id)
     mark = Mark.read(made.description) if made else None
     if made and made.name == grant.name and mark and mark.expires >= lease.until - LAG:
         return Held(grant, LEASED, grant.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -147,18 +147,26 @@ def team_of(file: str) -> str:
     """The team whose bundle a DAG file is in (Airflow 3.2 and later, `[core] multi_team`); empty for none."""
     if configured("core", "multi_team").lower() != "true":
         return ""
+    bundles = configured("dag_processor", "dag_bundle_config_list")
     storage = configured("dag_processor", "dag_bundle_storage_path")
-    return _team(file, configured("dag_processor", "dag_bundle_config_list"), storage)
+    return _team(file, bundles, storage, configured("core", "dags_folder"))
 
 
 @lru_cache(maxsize=1024)
-def _team(file: str, bundles: str, storage: str) -> str:
+def _team(file: str, bundles: str, storage: str, dags: str) -> str:
     root = Path(storage) if storage else Path(tempfile.gettempdir(), "airflow", "dag_bundles")
     for bundle in json.loads(bundles or "[]"):
-        own = (bundle.get("kwargs") or {}).get("path")
-        if bundle.get("team_name") and Path(file).is_relative_to(own or root / bundle["name"]):
+        if bundle.get("team_name") and Path(file).is_relative_to(_folder(bundle, root, dags)):
             return str(bundle["team_name"])
     return ""
+
+
+def _folder(bundle: Mapping[str, Any], root: Path, dags: str) -> Path:
+    """Where the DAG files of a bundle are; a local one without a path is the folder of all DAGs, as in Airflow."""
+    own = (bundle.get("kwargs") or {}).get("path")
+    if own or not str(bundle.get("classpath", "")).endswith("LocalDagBundle"):
+        return Path(own or root / bundle["name"])
+    return Path(dags)
 
 
 def refuse_foreign(uses: Iterable[Use]) -> None:

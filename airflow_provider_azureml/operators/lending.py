@@ -2,7 +2,7 @@
 """`access="grant"`: what a job's run identity lacks is leased before the submit, and given back at its end.
 
 No state is kept: which grants a job may have needed follows from its definition, the holder of their leases
-is the job's base name, and their token the number of the try. So whatever process sees the end gives back.
+is the job's base name, and their token that with the number of the try. So whatever process sees the end gives back.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ AFTERWARDS = 900.0
 """Seconds for which a lease outlasts the deadline of its task."""
 MINIMUM_WAIT, LONGEST_WAIT = 120.0, 900.0
 """Seconds: a run identity cannot be tried out from here, and Azure promises ten minutes."""
-GENERATIONS = 8
+GENERATIONS = 100
+"""Of an assignment of ours, the latest that is known as such; each one more takes a deletion that died half-way."""
 _YOUNG = re.compile(
     r"PermissionMismatch|[Pp]ermission ?[Dd]enied|not authorized to perform this operation using"
 )
@@ -51,7 +52,7 @@ class Lender:
     def __init__(self, task: AzureMLRunJobOperator, context: Mapping[str, Any]) -> None:
         self.task = task
         self.holder = Claim.of(context).base
-        self.token = str(task.try_number)
+        self.token = f"{self.holder}-{task.try_number}"
         self._context = context
         ti = context["ti"]
         why = f"{ti.dag_id}, {ti.task_id}, {ti.run_id}"
@@ -75,25 +76,25 @@ class Lender:
             self.task.log.warning("Access is not certain, and nothing is granted for it: %s", line)
         missing = candidates(denied)
         taken = self._taken([*missing, *shared(judged)])
-        news = [each for each in taken if each in missing]
+        news = [made for wished, made in taken.items() if wished in missing]
         if news and not awaited:
             awaited = self._wait(news)
         if awaited:
-            note_effective(self.broker.hook, taken)
+            note_effective(self.broker.hook, list(taken.values()))
         return awaited or {"reason": ENDED}
 
     def renew(self, compiled: Compiled) -> None:
         """Take over the leases of an earlier try, whose job this one goes on with."""
         self._taken(shared(verifier(self.task).judge(compiled)))
 
-    def _taken(self, wished: Iterable[Grant]) -> list[Grant]:
-        """Those that are leased; all are given back when one is refused."""
-        taken: list[Grant] = []
+    def _taken(self, wished: Iterable[Grant]) -> dict[Grant, Grant]:
+        """Those that are leased: as wished, and as made (of which generation). All are given back when one is refused."""
+        taken: dict[Grant, Grant] = {}
         try:
             for each in dict.fromkeys(wished):
                 held = self.broker.take(each, self.holder, self.token, self._seconds())
                 if held.how != STANDING:
-                    taken.append(each)
+                    taken[each] = held.grant
         except AzureMLError:
             self._end(taken)
             raise

@@ -31,7 +31,8 @@ class Lease:
     """A wish of one task instance that a grant stays.
 
     :param holder: the task instance, for people; one has one lease on one grant.
-    :param token: of the try that took it: an older try, that comes late, gives nothing back.
+    :param token: of the try that took it: an older try, that comes late, gives nothing back. No other task
+        instance has the same one: it also says who is deleting the assignment.
     :param until: Unix time at which it ends by itself.
     """
 

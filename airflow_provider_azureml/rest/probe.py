@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import DeniedError
-from airflow_provider_azureml.rest import assignment, authorization
+from airflow_provider_azureml.rest import authorization
 from airflow_provider_azureml.rest.assignment import Grant
-from airflow_provider_azureml.rest.authorization import Permission
+from airflow_provider_azureml.rest.authorization import Assignment, Permission
 from airflow_provider_azureml.rest.flow import STORAGE_SCOPE, STORAGE_VERSION, Flow, Request, expect
 
 _CONTAINER = re.compile(
@@ -41,14 +41,24 @@ def works(cloud: Cloud, grant: Grant, permissions: Sequence[Permission]) -> Flow
 
 
 def is_listed(cloud: Cloud, grant: Grant) -> Flow[bool]:
-    """Ask as somebody else: Azure has the assignment, which does not say that all of Azure heeds it."""
-    return (yield from assignment.get(cloud, grant)) is not None
+    """Ask as somebody else: Azure has the assignment, which does not say that all of Azure heeds it.
+
+    It is known by what it grants, and to whom: PIM names its assignments itself. What the principal holds
+    through a group, above the scope or under another condition is another one, and may end at another time.
+    """
+    found = yield from authorization.assignments_of(cloud, grant.scope, grant.principal_id)
+    return any(_gives(each, grant) for each in found)
 
 
 def role_permissions(cloud: Cloud, grant: Grant) -> Flow[tuple[Permission, ...]]:
     """What the role of a grant allows; raises NotFoundError for a role that is none."""
     path = f"{grant.scope}/{authorization.PROVIDER}/roleDefinitions/{grant.role}"
     return (yield from authorization.role_definition(cloud, path)).permissions
+
+
+def _gives(held: Assignment, grant: Grant) -> bool:
+    there = (held.principal_id.lower(), held.role_guid, held.scope.lower(), held.condition)
+    return there == (grant.principal_id.lower(), grant.role.lower(), grant.scope.lower(), grant.condition)
 
 
 def _reads_blobs(permissions: Sequence[Permission]) -> bool:

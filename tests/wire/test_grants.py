@@ -269,6 +269,17 @@ def test_pim_grants_what_azure_itself_ends_and_removes_nothing_in_its_first_minu
         azure.clear("features", "airflow-land")
 
 
+def test_without_a_probe_what_pim_granted_is_found_by_what_it_grants(azure: Azure) -> None:
+    grants, pim = [azure.grant(principal="run-prep")], {"through": "schedule", "valid_for": 600}
+    try:
+        granted = granting(grants, **pim).execute(context("grant"))
+        assert how(granted) == [LEASED]
+        assert len(azure.held("models", "run-prep")) == 1
+        assert list(revoke(granted).values()) == ["left to its end"]
+    finally:
+        azure.clear("models", "run-prep")
+
+
 def test_a_grant_that_a_person_would_have_to_approve_fails_at_once_and_says_so(azure: Azure) -> None:
     grants = [azure.grant("raw", principal="run-train", role="Storage Blob Data Owner")]
     began = time.monotonic()

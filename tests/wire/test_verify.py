@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +16,16 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow_provider_azureml.compat import AirflowException, AirflowFailException
 from airflow_provider_azureml.hooks import verifying
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
+from airflow_provider_azureml.hooks.broker import Broker
 from airflow_provider_azureml.hooks.lake import AzureDataLakeHook
 from airflow_provider_azureml.operators.job import AzureMLRunJobOperator
 from airflow_provider_azureml.operators.verifying import verify
 from airflow_provider_azureml.rest import job as job_flows
+from airflow_provider_azureml.rest import lease as registers
+from airflow_provider_azureml.rest.assignment import Grant
+from airflow_provider_azureml.rest.lease import Register
 from tests.wire.conftest import Sandbox
-from tests.wire.granting import READER, Azure, with_broker
+from tests.wire.granting import BROKER, READER, Azure, with_broker
 from tests.wire.identities import Client
 from tests.wire.worker import IMAGE, acting_as_worker, context
 
@@ -301,3 +306,37 @@ def test_a_try_that_goes_on_with_the_job_of_one_that_died_takes_over_its_grant(a
     done = runs(azure, "raw", **slow).execute(context("run", number=2, run_id=run_id))
     assert (done["status"], done["name"][-2:]) == ("Completed", "-0")
     assert [effect for effect, _, _ in azure.effects() if effect != "updated"] == ["created", "deleted"]
+
+
+@pytest.fixture
+def second_generation(azure: Azure, broker: None) -> Iterator[None]:
+    """What is left of a register after one run that was deleting its assignment was taken for dead."""
+    desk, hook = Broker(AzureMLHook(BROKER)).desk, AzureMLHook(BROKER)
+    grant = Grant(azure.sandbox.principal("run-train")["object_id"], READER, azure.container("raw"))
+    url = desk.url(grant)
+    etag = hook.run(registers.read(url)).etag
+    hook.run(registers.write(url, Register((), "", grant.notes, 1), etag))
+    yield
+    hook.run(registers.remove(url, hook.run(registers.read(url)).etag))
+
+
+@pytest.mark.usefixtures("second_generation", "soon")
+def test_a_grant_of_a_later_generation_is_waited_for_and_noted_by_its_own_name(
+    azure: Azure, worker: dict[str, str]
+) -> None:
+    upload(azure, "raw")
+    task, run_id = runs(azure, "raw", access="grant", deferrable=True), str(uuid.uuid4())
+    given = context("run", run_id=run_id)
+    with pytest.raises(TaskDeferred) as granted:
+        task.execute(given)
+    made = [Grant(**probe["grant"]).name for probe in granted.value.trigger.probes]
+    assert made == azure.held("raw", "run-train")
+    with pytest.raises(TaskDeferred):
+        task.resume_granted(given, {"reason": "ended", "error": "", "looks": 2})
+    runs(azure, "raw", access="grant").execute(context("run", number=2, run_id=run_id))
+    assert [effect for effect, _, _ in azure.effects() if effect != "updated"] == ["created", "deleted"]
+    audit = "".join(
+        path.read_text() for path in Path(worker["AIRFLOW__AZUREML__AUDIT_PATH"]).rglob("*.jsonl")
+    )
+    effective = [line for line in audit.splitlines() if "airflow/grant/effective" in line]
+    assert made[0] in effective[-1]

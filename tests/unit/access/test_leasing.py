@@ -117,6 +117,15 @@ def test_an_assignment_of_an_earlier_generation_makes_room_for_this_one() -> Non
     assert len(hook.asked("DELETE", ASSIGNMENT)) == 1
 
 
+def test_anothers_assignment_of_an_earlier_generation_is_held_as_that_one() -> None:
+    later = Register((), "", GRANT.notes, 1)
+    hook = azure(later).on("GET", ASSIGNMENT, NO_ASSIGNMENT, arm(str(Mark("another", FOR_EVER))))
+    held = take(hook)
+    assert (held.how, held.grant.generation, held.id) == ("foreign", 0, GRANT.id)
+    assert held.grant.id == held.id
+    assert hook.asked("PUT", ASSIGNMENT) == []
+
+
 def _aged(flow: Any, headers: dict[str, str]) -> Any:
     """The same flow, whose registers were written long ago."""
 

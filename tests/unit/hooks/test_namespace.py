@@ -123,6 +123,23 @@ def test_a_team_is_that_of_the_bundle_around_the_dag_file(monkeypatch: pytest.Mo
     assert [team_of(file) for file in files] == ["", "ml", "data", ""]
 
 
+@pytest.mark.parametrize(
+    "kwargs", [{"kwargs": {}}, {"kwargs": {"refresh_interval": 5}}, {"kwargs": {"path": None}}, {}]
+)
+def test_a_local_bundle_without_a_path_is_the_folder_of_all_dags(
+    monkeypatch: pytest.MonkeyPatch, kwargs: dict[str, Any]
+) -> None:
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    bundles = [{"name": "dags-folder", "classpath": local, "team_name": "ml", **kwargs}]
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+    for folder in ("/dags", "/moved"):
+        monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", folder)
+        assert [team_of(f"{where}/d.py") for where in ("/dags", "/moved")] == [
+            "ml" * (folder == where) for where in ("/dags", "/moved")
+        ]
+
+
 def test_outside_of_a_task_nothing_is_refused(configure) -> None:
     configure(json.dumps(GOOD))
     refuse_foreign([Use("connections", "azureml_train", "connection")])

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 
 from airflow_provider_azureml.connection import CLOUDS
@@ -59,5 +61,30 @@ def test_what_the_role_allows_is_read_at_the_grants_own_scope(play) -> None:
     assert f"{GROUP}/providers/Microsoft.Authorization/roleDefinitions/r" in played.requests[0].url
 
 
-def test_somebody_else_looks_for_the_assignment(play) -> None:
-    assert play(probe.is_listed(CLOUD, Grant("p", "r", GROUP)), (404, {"error": {}})).result is False
+def listed(**changed):
+    role = "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/R"
+    same = {"principalId": "P", "roleDefinitionId": role, "scope": GROUP.upper(), "condition": "c"}
+    return {"id": f"{GROUP}/x/a-name-of-pims", "properties": {**same, **changed}}
+
+
+GRANT = Grant("p", "r", GROUP, "c")
+
+
+def test_somebody_else_looks_for_the_assignment_by_what_it_grants_whatever_its_name(play) -> None:
+    played = play(probe.is_listed(CLOUD, GRANT), {"value": [listed(condition=None), listed()]})
+    assert played.result is True
+    assert f"{GROUP}/providers/Microsoft.Authorization/roleAssignments?" in played.requests[0].url
+    assert "assignedTo('p')" in unquote(played.requests[0].url)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"principalId": "a-group"},
+        {"roleDefinitionId": "/x/w"},
+        {"scope": "/subscriptions/s"},
+        {"condition": None},
+    ],
+)
+def test_an_assignment_of_something_else_is_not_the_one_that_is_looked_for(changed, play) -> None:
+    assert play(probe.is_listed(CLOUD, GRANT), {"value": [listed(**changed)]}).result is False
