@@ -16,7 +16,7 @@ from airflow_provider_azureml.access.needs import Wanted
 from airflow_provider_azureml.access.pattern import covers
 from airflow_provider_azureml.access.roles import Role
 from airflow_provider_azureml.access.row import Row, plane_of
-from airflow_provider_azureml.access.scope import short
+from airflow_provider_azureml.access.scope import short, subscription_of
 from airflow_provider_azureml.access.survey import Seen, Survey
 from airflow_provider_azureml.rest.directory import StorageAccount
 
@@ -206,6 +206,10 @@ class Check:
             return Row(*line, row.UNKNOWN, "UNKNOWN", reason)
         if first.doubt:
             return Row(*line, row.UNKNOWN, "UNKNOWN", first.doubt)
+        if subscription_of(scope) not in ("", self.manifest.places.subscription_id.lower()):
+            # Assignments are read in the manifest's subscription, and it can declare none in another.
+            reason = "it lies in another subscription: check it with a manifest of that one"
+            return Row(*line, row.UNKNOWN, "UNKNOWN", reason)
         declared = identity.principals.get(who)
         if declared is None:
             return Row(*line, row.MISSING, "UNKNOWN", f"the identity has no '{who}' in the manifest")

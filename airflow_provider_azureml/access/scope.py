@@ -91,6 +91,12 @@ class Places:
         return scope.rstrip("/")
 
 
+def subscription_of(scope: str) -> str:
+    """Id of the subscription that an ARM id lies in, in lower case; empty where it lies in none."""
+    found = re.match(r"/subscriptions/([^/]+)", scope, re.IGNORECASE)
+    return found[1].lower() if found else ""
+
+
 def short(scope: str) -> str:
     """An ARM id as the manifest writes it; as it is where there is no such form."""
     found = _ID.match(scope)

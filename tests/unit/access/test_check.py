@@ -254,6 +254,19 @@ def test_a_need_of_a_part_that_the_manifest_lacks_is_missing() -> None:
     assert findings(survey(manifest), asked, manifest) == [("run", "t submits", "MISSING")]
 
 
+def test_a_need_in_another_subscription_is_unknown_since_nobody_looked_there() -> None:
+    far = WORKSPACE.replace(MANIFEST.places.subscription_id, "far")
+    (line,) = [row for row in rows(asked=[Asked("t", [elsewhere(far)])]) if row.is_finding]
+    assert (line.state, line.verdict) == ("UNKNOWN", "UNKNOWN")
+    assert "another subscription" in line.reason
+    shouted = WORKSPACE.replace(MANIFEST.places.subscription_id, MANIFEST.places.subscription_id.upper())
+    assert findings(asked=[Asked("t", [elsewhere(shouted)])]) == []
+
+
+def elsewhere(scope: str) -> Wanted:
+    return replace(wanted("write"), need=Need(f"{JOBS}/write", scope))
+
+
 def test_the_principal_that_a_job_really_is_may_be_the_declared_one() -> None:
     found = seen_otherwise("submitter", found=Read(Principal("OID", "c")))
     assert findings(found, [Asked("t", [wanted("write", principal="oid")])]) == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_azureml.access.scope import Places, ScopeError, short
+from airflow_provider_azureml.access.scope import Places, ScopeError, short, subscription_of
 from tests.unit.access.manifests import SOUND
 
 PLACES = Places.of(SOUND)
@@ -43,3 +43,12 @@ def test_a_scope_that_leads_nowhere_says_where_it_should_lead(text: str) -> None
     with pytest.raises(ScopeError) as caught:
         PLACES.arm_id(text)
     assert caught.value.mend
+
+
+def test_a_scope_says_which_subscription_it_lies_in_if_any() -> None:
+    assert (
+        subscription_of("/SUBSCRIPTIONS/ABC/resourceGroups/g")
+        == subscription_of("/subscriptions/abc")
+        == "abc"
+    )
+    assert subscription_of("/providers/Microsoft.Management/managementGroups/m") == subscription_of("/") == ""
