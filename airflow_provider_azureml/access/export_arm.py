@@ -14,6 +14,7 @@ from typing import Any
 from airflow_provider_azureml.access.declared import DeclaredGrant
 from airflow_provider_azureml.access.export import Export, Wanted, role_guid, role_properties
 from airflow_provider_azureml.access.roles import Role
+from airflow_provider_azureml.access.scope import group_of
 
 DEPLOYMENTS, IDENTITIES, AUTHORIZATION = "2022-09-01", "2023-01-31", "2022-04-01"
 UAMI = "Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -119,12 +120,6 @@ def _grants(export: Export) -> Iterator[Json]:
 def _made(export: Export) -> list[str]:
     own = (each for each in export.wanted if each.is_managed and not each.principal.is_existing)
     return list(dict.fromkeys(each.group for each in own))
-
-
-def group_of(scope: str) -> str:
-    """Resource group of a scope; empty for the subscription."""
-    parts = scope.split("/")
-    return parts[4] if len(parts) > 4 else ""
 
 
 def within(scope: str) -> str:
