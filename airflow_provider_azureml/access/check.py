@@ -65,7 +65,7 @@ class Check:
         """The grants that are declared for a principal, each with its role."""
         return [(grant, self.manifest.roles[grant.role]) for grant in principal.grants]
 
-    def _whole(self, principal: DeclaredPrincipal) -> DeclaredPrincipal:
+    def whole(self, principal: DeclaredPrincipal) -> DeclaredPrincipal:
         """The principal with what other identities declare for it."""
         return next(each for each in self.manifest.principals() if each.key == principal.key)
 
@@ -106,7 +106,7 @@ class Check:
 
     def _principal(self, identity: Identity, part: str, declared: DeclaredPrincipal) -> Iterator[Row]:
         """Who it is in Entra, whom it trusts, its rights there, and what it holds beyond what is declared."""
-        seen, whole = self.survey.seen[declared.key], self._whole(declared)
+        seen, whole = self.survey.seen[declared.key], self.whole(declared)
         line = (identity.name, part, row.ENTRA, f"{declared.kind.replace('_', ' ')} '{declared.name}'", "")
         if seen.principal is None:
             yield Row(*line, *_unseen(seen))
@@ -233,7 +233,7 @@ class Check:
         if principal and first.principal and first.principal.lower() != principal.object_id.lower():
             reason = f"the job is principal {first.principal}, not '{declared.name}'"
             return Row(*line, row.MISMATCH, "UNKNOWN", reason, "run identity")
-        mine = held.as_grants(self.pairs(self._whole(declared)))
+        mine = held.as_grants(self.pairs(self.whole(declared)))
         by_manifest = row.worst(evaluate(each.need, mine) for each in wanted)
         holding = self._holding(seen)
         if holding is None:
