@@ -111,6 +111,11 @@ def subscription_of(scope: str) -> str:
     return found[1].lower() if found else ""
 
 
+def before(scope: str, part: str) -> str:
+    """What of an ARM id stands before a part of it, in whatever case that is; all of it where it has none."""
+    return re.split(re.escape(part), scope, maxsplit=1, flags=re.IGNORECASE)[0]
+
+
 def group_of(scope: str) -> str:
     """Resource group of an ARM id; empty for the subscription."""
     parts = scope.split("/")

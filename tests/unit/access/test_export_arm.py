@@ -45,6 +45,7 @@ def test_the_subscription_and_groups_are_scopes_too() -> None:
     assert "access-grants-subscription" in names
     assert last["properties"]["expressionEvaluationOptions"] == {"scope": "inner"}
     assert within("/subscriptions/s/resourceGroups/g") == ""
+    assert within("/subscriptions/s/resourcegroups/g/PROVIDERS/M/x/y") == "M/x/y"
     assert within(RAW).startswith("Microsoft.Storage/storageAccounts/nightlylake/blobServices")
 
 

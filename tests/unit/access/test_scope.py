@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_azureml.access.scope import Places, ScopeError, group_of, short, subscription_of
+from airflow_provider_azureml.access.scope import Places, ScopeError, before, group_of, short, subscription_of
 from tests.unit.access.manifests import SOUND
 
 PLACES = Places.of(SOUND)
@@ -56,6 +56,12 @@ def test_a_scope_says_which_subscription_it_lies_in_if_any() -> None:
 
 def test_a_scope_says_which_resource_group_it_lies_in_if_any() -> None:
     assert (group_of(PLACES.arm_id("vault:nightlyvault")), group_of("/subscriptions/s")) == ("other", "")
+
+
+def test_a_scope_is_cut_before_a_part_however_that_is_spelled() -> None:
+    found = before("/subscriptions/s/providers/m/storageAccounts/a/blobservices/default", "/blobServices/")
+    assert found == "/subscriptions/s/providers/m/storageAccounts/a"
+    assert before("/subscriptions/s", "/blobServices/") == "/subscriptions/s"
 
 
 def test_a_manifest_speaks_of_its_own_subscription_only() -> None:
