@@ -18,7 +18,7 @@ from airflow_provider_azureml.access.roles import Role
 from airflow_provider_azureml.access.row import Row, plane_of
 from airflow_provider_azureml.access.scope import short
 from airflow_provider_azureml.access.survey import Seen, Survey
-from airflow_provider_azureml.rest.directory import StorageAccount
+from airflow_provider_azureml.rest.directory import ManagedIdentity, StorageAccount
 
 Declared = list[tuple[DeclaredGrant, Role]]
 Line = tuple[str, str, str, str, str]
@@ -65,7 +65,7 @@ class Check:
         """The grants that are declared for a principal, each with its role."""
         return [(grant, self.manifest.roles[grant.role]) for grant in principal.grants]
 
-    def _whole(self, principal: DeclaredPrincipal) -> DeclaredPrincipal:
+    def whole(self, principal: DeclaredPrincipal) -> DeclaredPrincipal:
         """The principal with what other identities declare for it."""
         return next(each for each in self.manifest.principals() if each.key == principal.key)
 
@@ -106,7 +106,7 @@ class Check:
 
     def _principal(self, identity: Identity, part: str, declared: DeclaredPrincipal) -> Iterator[Row]:
         """Who it is in Entra, whom it trusts, its rights there, and what it holds beyond what is declared."""
-        seen, whole = self.survey.seen[declared.key], self._whole(declared)
+        seen, whole = self.survey.seen[declared.key], self.whole(declared)
         line = (identity.name, part, row.ENTRA, f"{declared.kind.replace('_', ' ')} '{declared.name}'", "")
         if seen.principal is None:
             yield Row(*line, *_unseen(seen))
@@ -133,12 +133,25 @@ class Check:
                 reason = f"federated credentials: {seen.trusts.problem}"
                 yield Row(identity.name, part, row.ENTRA, "trusts", "", row.UNKNOWN, "UNKNOWN", reason)
             return
-        known = self.survey.identities
-        names = {each.name.lower(): each.object_id for each in known.value} if known.is_known else None
         tenant = self.manifest.tenant_id or self.tenant_id
         entra = f"{self.manifest.cloud.authority}/{tenant}/v2.0"
-        for each in trust.compare(declared.federated, seen.trusts.value, entra, names):
+        for each in trust.compare(declared.federated, seen.trusts.value, entra, self._vouching()):
             yield Row(identity.name, part, row.ENTRA, each.what, "", each.state, "", each.reason, each.field)
+
+    def _vouching(self) -> dict[str, str] | None:
+        """Object id of each managed identity by its name in lower case; None where they could not be read.
+
+        Of several with one name `export` means the manifest's, then its resource group's: so does this.
+        """
+        if not self.survey.identities.is_known:
+            return None
+        known: list[ManagedIdentity] = self.survey.identities.value
+        by_id = {each.resource_id.lower(): each for each in known}
+        ids = [each.resource_id.lower() for each in self.manifest.principals()]
+        declared = [by_id[each] for each in reversed(ids) if each in by_id]
+        group = self.manifest.places.arm_id(f"group:{self.manifest.places.resource_group}")
+        near = [each for each in known if covers(group, each.resource_id)]
+        return {each.name.lower(): each.object_id for each in (*known, *near, *declared)}
 
     def _rights(self, declared: DeclaredPrincipal, seen: Seen, holder: Holder) -> Iterator[Right]:
         """Application permissions and owned objects; a list that could not be read hides what is extra."""
@@ -206,6 +219,9 @@ class Check:
             return Row(*line, row.UNKNOWN, "UNKNOWN", reason)
         if first.doubt:
             return Row(*line, row.UNKNOWN, "UNKNOWN", first.doubt)
+        if not self.manifest.places.holds(scope):
+            reason = "it lies in another subscription: check it with a manifest of that one"
+            return Row(*line, row.UNKNOWN, "UNKNOWN", reason)
         declared = identity.principals.get(who)
         if declared is None:
             return Row(*line, row.MISSING, "UNKNOWN", f"the identity has no '{who}' in the manifest")
@@ -217,7 +233,7 @@ class Check:
         if principal and first.principal and first.principal.lower() != principal.object_id.lower():
             reason = f"the job is principal {first.principal}, not '{declared.name}'"
             return Row(*line, row.MISMATCH, "UNKNOWN", reason, "run identity")
-        mine = held.as_grants(self.pairs(self._whole(declared)))
+        mine = held.as_grants(self.pairs(self.whole(declared)))
         by_manifest = row.worst(evaluate(each.need, mine) for each in wanted)
         holding = self._holding(seen)
         if holding is None:

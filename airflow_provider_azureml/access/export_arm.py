@@ -14,6 +14,7 @@ from typing import Any
 from airflow_provider_azureml.access.declared import DeclaredGrant
 from airflow_provider_azureml.access.export import Export, Wanted, role_guid, role_properties
 from airflow_provider_azureml.access.roles import Role
+from airflow_provider_azureml.access.scope import before, group_of
 
 DEPLOYMENTS, IDENTITIES, AUTHORIZATION = "2022-09-01", "2023-01-31", "2022-04-01"
 UAMI = "Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -121,15 +122,9 @@ def _made(export: Export) -> list[str]:
     return list(dict.fromkeys(each.group for each in own))
 
 
-def group_of(scope: str) -> str:
-    """Resource group of a scope; empty for the subscription."""
-    parts = scope.split("/")
-    return parts[4] if len(parts) > 4 else ""
-
-
 def within(scope: str) -> str:
     """A scope as an extension resource inside its group's deployment names it; empty for the group itself."""
-    return scope.partition("/providers/")[2]
+    return scope[len(before(scope, "/providers/")) + len("/providers/") :]
 
 
 def _principal(each: Wanted) -> str:

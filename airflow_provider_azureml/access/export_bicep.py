@@ -16,11 +16,11 @@ from airflow_provider_azureml.access.export_arm import (
     AUTHORIZATION,
     IDENTITIES,
     UAMI,
-    group_of,
     role_id,
     within,
 )
 from airflow_provider_azureml.access.roles import Role
+from airflow_provider_azureml.access.scope import group_of
 
 UNPROVEN = (
     "Checked by a parser of the few forms used here only: it was never compiled by Bicep, nor deployed."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_azureml.access.needs import BLOBS, CONTRIBUTOR, SECRETS, Wanted
-from airflow_provider_azureml.access.scope import short
+from airflow_provider_azureml.access.scope import Places, short
 
 _PREFIXES = ("azureml_", "azure_ml_", "aml_")
 
@@ -17,7 +17,8 @@ _PREFIXES = ("azureml_", "azure_ml_", "aml_")
 class Seen:
     """One task.
 
-    :param run: name of the managed identity that its job runs as, empty where it has no job or none is named.
+    :param run: the managed identity that its job runs as, as the manifest has it; empty where it has no job or
+        none is named.
     :param job: path of its job definition, relative to the manifest.
     :param notes: what a person has to see to.
     :param owns: names of applications that it must own, to rotate their secrets.
@@ -25,7 +26,7 @@ class Seen:
 
     name: str
     conn_id: str
-    run: str = ""
+    run: Mapping[str, str] = field(default_factory=dict)
     job: str = ""
     wanted: Sequence[Wanted] = ()
     notes: Sequence[str] = ()
@@ -41,12 +42,12 @@ class Signing:
 
     :param principal: `application` or `managed_identity`, and its name, as the manifest has them.
     :param federated: as the manifest has them.
-    :param reader: the managed identity that reads its secret, and the secret (`VAULT/NAME`).
+    :param reader: the managed identity that reads its secret, and the secret, as the manifest has them.
     """
 
     principal: Mapping[str, Any]
     federated: Sequence[Mapping[str, str]] = ()
-    reader: tuple[str, str] = ("", "")
+    reader: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
 
@@ -71,12 +72,12 @@ def manifest_of(inferred: Inferred) -> dict[str, Any]:
     return {name: value for name, value in content.items() if value or name == "identities"}
 
 
-def _grouped(tasks: Iterable[Seen]) -> dict[tuple[str, str], list[Seen]]:
+def _grouped(tasks: Iterable[Seen]) -> dict[tuple[str, ...], list[Seen]]:
     """By connection and run identity; a task without a job goes with the first of its connection's."""
     ordered = sorted(tasks, key=lambda each: not each.run)
-    groups: dict[tuple[str, str], list[Seen]] = {}
+    groups: dict[tuple[str, ...], list[Seen]] = {}
     for each in ordered:
-        key = (each.conn_id, each.run)
+        key = (each.conn_id, *each.run.values())
         if not each.run:
             key = next((known for known in groups if known[0] == each.conn_id), key)
         groups.setdefault(key, []).append(each)
@@ -84,13 +85,13 @@ def _grouped(tasks: Iterable[Seen]) -> dict[tuple[str, str], list[Seen]]:
 
 
 def _named(
-    groups: Mapping[tuple[str, str], list[Seen]], signings: Mapping[str, Signing]
+    groups: Mapping[tuple[str, ...], list[Seen]], signings: Mapping[str, Signing]
 ) -> dict[str, list[Seen]]:
     named: dict[str, list[Seen]] = {}
-    for (conn_id, run), tasks in sorted(groups.items()):
+    for (conn_id, *run), tasks in sorted(groups.items()):
         name = next((conn_id.removeprefix(each) for each in _PREFIXES if conn_id.startswith(each)), conn_id)
-        several = sum(other == conn_id for other, _ in groups) > 1
-        named[f"{name}-{run}" if several and run else name or "unknown"] = tasks
+        several = sum(other == conn_id for other, *_ in groups) > 1
+        named[f"{name}-{'.'.join(run)}" if several and run else name or "unknown"] = tasks
     return named
 
 
@@ -99,16 +100,16 @@ def _identity(tasks: Sequence[Seen], inferred: Inferred) -> dict[str, Any]:
     signing = inferred.signings.get(first.conn_id, Signing({"application": first.conn_id or "unknown"}))
     granted = [each for each in tasks if not each.is_ungranted]
     wanted = [each for task in granted for each in task.wanted]
-    run = {"managed_identity": first.run, **_grants(w for w in wanted if w.who == "run")} if first.run else {}
+    places = Places.of(inferred.head)
+    run = {**first.run, **_grants((w for w in wanted if w.who == "run"), places)} if first.run else {}
     owns = sorted({name for task in granted for name in task.owns})
     submitter = {
         **signing.principal,
         "federated": [dict(each) for each in signing.federated],
-        **_grants(w for w in wanted if w.who == "submitter"),
+        **_grants((w for w in wanted if w.who == "submitter"), places),
         "graph": ["Application.ReadWrite.OwnedBy"] if owns else [],
         "owns": owns,
     }
-    reader, secret = signing.reader
     content = {
         "namespace": inferred.namespace,
         "tasks": sorted(task.name for task in granted),
@@ -117,10 +118,8 @@ def _identity(tasks: Sequence[Seen], inferred: Inferred) -> dict[str, Any]:
         "airflow": _airflow(tasks),
         "submitter": _compact(submitter),
         "run": _compact(run),
-        "reader": {"managed_identity": reader, "secrets": [{"secret": secret, "access": "read"}]}
-        if reader
-        else {},
-        "by_hand": _notes(granted, signing),
+        "reader": signing.reader,
+        "by_hand": _notes(granted, signing, places),
     }
     return _compact(content)
 
@@ -133,21 +132,31 @@ def _airflow(tasks: Sequence[Seen]) -> dict[str, str]:
     return _compact(values)
 
 
-def _notes(tasks: Sequence[Seen], signing: Signing) -> list[str]:
+def _notes(tasks: Sequence[Seen], signing: Signing, places: Places) -> list[str]:
     lines = [f"{task.name}: {note}" for task in tasks for note in task.notes]
     doubts = [
-        f"{task.name}: {each.why}: {each.doubt}" for task in tasks for each in task.wanted if each.doubt
+        f"{task.name}: {each.why}: {doubt}"
+        for task in tasks
+        for each in task.wanted
+        if (doubt := _doubt(each, places))
     ]
     return list(dict.fromkeys((*signing.notes, *lines, *doubts)))
 
 
-def _grants(wanted: Iterable[Wanted]) -> dict[str, Any]:
+def _doubt(wanted: Wanted, places: Places) -> str:
+    """Why nothing is granted for it here; empty where something may be."""
+    if wanted.doubt or wanted.secret or places.holds(wanted.need.scope):
+        return wanted.doubt
+    return f"{wanted.need.scope} lies in another subscription: grant it by a manifest of that one"
+
+
+def _grants(wanted: Iterable[Wanted], places: Places) -> dict[str, Any]:
     """Least roles at the scopes that are known, data and secrets in their own words."""
-    known = [each for each in wanted if each.need.scope and not each.doubt and not each.secret]
+    known = [each for each in wanted if each.need.scope and not each.secret and not _doubt(each, places)]
     data = [each for each in known if each.need.action.startswith(BLOBS)]
     secrets = [each for each in known if each.need.action.startswith(SECRETS)]
     others = [each for each in known if each not in data and each not in secrets]
-    roles = dict.fromkeys((each.role, short(each.need.scope)) for each in others)
+    roles = dict.fromkeys((each.role, places.written(each.need.scope)) for each in others)
     return {
         "roles": [{"role": role, "scope": scope} for role, scope in roles],
         "data": list(_data(data)),

@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from airflow_provider_azureml.access.facts import Datastore, WorkspaceFacts
+from airflow_provider_azureml.access.pattern import is_same
 
 _DATASTORE = re.compile(
-    r"azureml://(?:subscriptions/[^/]+/resourcegroups/[^/]+(?:/providers/[^/]+)?/workspaces/(?P<workspace>[^/]+)/)?"
+    r"azureml://(?:subscriptions/(?P<subscription>[^/]+)/resourcegroups/(?P<group>[^/]+)(?:/providers/[^/]+)?"
+    r"/workspaces/(?P<workspace>[^/]+)/)?"
     r"datastores/(?P<store>[^/]+)(?:/paths)?(?:/(?P<path>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
+_WORKSPACES = "/providers/Microsoft.MachineLearningServices/workspaces/"
 _STORAGE = (
     re.compile(
         r"(?:abfss?|wasbs?)://(?P<container>[^@/]+)@(?P<account>[^./]+)\.[^/]+(?:/(?P<path>.*))?", re.S
@@ -108,9 +111,12 @@ def secrets_in(text: str, facts: WorkspaceFacts) -> list[SecretPlace]:
 
 
 def _in_datastore(uri: str, found: re.Match[str], facts: WorkspaceFacts) -> Place:
-    named = found["workspace"]
-    if named and named.lower() != facts.scope.rpartition("/")[2].lower():
-        return Place(uri, doubt=f"it belongs to another workspace, '{named}'")
+    named, group = (
+        found["workspace"],
+        f"/subscriptions/{found['subscription']}/resourceGroups/{found['group']}",
+    )
+    if named and not is_same(f"{group}{_WORKSPACES}{named}", facts.scope):
+        return Place(uri, doubt=f"it belongs to another workspace, '{named}' in {group}")
     if facts.datastores is None:
         return Place(uri, doubt=facts.unread.get("datastores", "the datastores were not read"))
     store = facts.datastores.get(found["store"])

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from airflow_provider_azureml.access import row as state
 from airflow_provider_azureml.access.check import Asked, Check, granted
-from airflow_provider_azureml.access.declared import DeclaredPrincipal, Identity
+from airflow_provider_azureml.access.declared import DeclaredGrant, DeclaredPrincipal, Identity
+from airflow_provider_azureml.access.evaluate import evaluate
+from airflow_provider_azureml.access.holding import as_grants
 from airflow_provider_azureml.access.namespace import Namespaces, crossing
 from airflow_provider_azureml.access.needs import Wanted
+from airflow_provider_azureml.access.pattern import is_same
 from airflow_provider_azureml.access.report import (
     CheckLine,
     Difference,
@@ -19,7 +23,7 @@ from airflow_provider_azureml.access.report import (
     Report,
     TaskLine,
 )
-from airflow_provider_azureml.access.row import Row
+from airflow_provider_azureml.access.row import Row, worst
 
 Key = tuple[str, str, str, str]
 
@@ -118,7 +122,8 @@ class Reporting:
             for grant, _ in self.check.pairs(declared):
                 line = by_key.get((identity.name, part, granted(grant), grant.scope))
                 if line:
-                    yield self._line(identity, line, grant.role, "the manifest declares it")
+                    made = self._line(line, grant.role, "the manifest declares it")
+                    yield replace(made, mend=self._mend(identity, line, grant))
 
     def _by_key(self) -> dict[Key, Row]:
         return {(line.identity, line.part, line.what, line.scope): line for line in self.rows}
@@ -140,10 +145,27 @@ class Reporting:
             if key in found:
                 first = next((each for each in wanted if not each.need.action.endswith("read")), wanted[0])
                 more = f" and {len(wanted) - 1} more" if len(wanted) > 1 else ""
-                line = self._line(identity, found[key], first.role, first.why)
-                yield replace(line, action=first.need.action + more, data=first.need.data)
+                line = self._line(found[key], first.role, first.why)
+                mend = self._mend(identity, found[key], self._lacking(identity, first, wanted))
+                yield replace(line, action=first.need.action + more, data=first.need.data, mend=mend)
 
-    def _line(self, identity: Identity, line: Row, role: str, why: str) -> CheckLine:
+    def _lacking(self, identity: Identity, first: Wanted, wanted: Sequence[Wanted]) -> DeclaredGrant | None:
+        """What to give for a need: the manifest's own grant, where one is for it; else the least role.
+
+        None where the manifest has that role there under a condition that the need does not meet: without the
+        condition it would be more than anybody declared.
+        """
+        declared = identity.principals.get(first.who)
+        pairs = self.check.pairs(self.check.whole(declared)) if declared else []
+        for pair in pairs:
+            decision = worst(evaluate(each.need, as_grants([pair])) for each in wanted)
+            if decision.verdict in ("ALLOWED", "CONDITIONAL"):
+                return pair[0]
+        least = DeclaredGrant(first.role, first.need.scope)
+        same = (grant for grant, _ in pairs if grant.role == least.role and is_same(grant.scope, least.scope))
+        return None if any(grant.condition for grant in same) else least
+
+    def _line(self, line: Row, role: str, why: str) -> CheckLine:
         return CheckLine(
             who=line.part,
             action="",
@@ -152,16 +174,18 @@ class Reporting:
             reason="" if line.verdict == "ALLOWED" else line.reason,
             role=role,
             why=why,
-            mend="" if line.verdict != "DENIED" else self._mend(identity, line.part, role, line.scope),
         )
 
-    def _mend(self, identity: Identity, part: str, role: str, scope: str) -> str:
-        declared = identity.principals.get(part)
+    def _mend(self, identity: Identity, line: Row, grant: DeclaredGrant | None) -> str:
+        """The command that gives what a denied line lacks; empty where there is none to give."""
+        declared = identity.principals.get(line.part)
         principal = self.check.survey.seen[declared.key].principal if declared else None
-        if not (principal and role and scope):
+        if line.verdict != "DENIED" or not (principal and grant and grant.role and grant.scope):
             return ""
         who = f"--assignee-object-id {principal.object_id} --assignee-principal-type ServicePrincipal"
-        return f"az role assignment create {who} --role '{role}' --scope {scope}"
+        made = f"az role assignment create {who} --role {quote(grant.role)} --scope {quote(grant.scope)}"
+        condition = f" --condition {quote(grant.condition)} --condition-version 2.0"
+        return made + condition if grant.condition else made
 
     def _differences(self) -> Iterator[Difference]:
         for line in self.rows:
@@ -184,7 +208,8 @@ class Reporting:
             return line.mend
         if line.state != state.EXTRA or line.reason.startswith("through group"):
             return ""
-        return f"az role assignment delete --assignee {self._object_id(line)} --role '{line.what}' --scope {line.scope}"
+        who = self._object_id(line)
+        return f"az role assignment delete --assignee {who} --role {quote(line.what)} --scope {quote(line.scope)}"
 
     def _object_id(self, line: Row) -> str:
         for identity in self.check.manifest.identities:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_azureml.access.pattern import is_same
+
 _TYPES = {
     "account": "Microsoft.Storage/storageAccounts",
     "vault": "Microsoft.KeyVault/vaults",
@@ -75,6 +77,18 @@ class Places:
             return f"{self.resource(above, parent)}{between}{child}"
         return self.resource(kind, name)
 
+    def holds(self, scope: str) -> bool:
+        """Whether a manifest may speak of an ARM id: what lies in another subscription takes another one."""
+        return subscription_of(scope) in ("", self.subscription_id.lower())
+
+    def written(self, scope: str) -> str:
+        """An ARM id as this manifest writes it; as it is where the short form would be another place's."""
+        text = short(scope)
+        try:
+            return text if text == scope or is_same(self.arm_id(text), scope) else scope
+        except ScopeError:
+            return scope
+
     def resource(self, kind: str, name: str, group: str = "") -> str:
         """ARM id of a resource by its kind (`account`, `vault`, `workspace`, `identity`). Raises ScopeError."""
         section = _SECTIONS[kind]
@@ -89,6 +103,23 @@ class Places:
             problem = f"lies in subscription '{found}', and the manifest is of '{self.subscription_id}'."
             raise ScopeError(problem, "Write one manifest for each subscription.")
         return scope.rstrip("/")
+
+
+def subscription_of(scope: str) -> str:
+    """Id of the subscription that an ARM id lies in, in lower case; empty where it lies in none."""
+    found = re.match(r"/subscriptions/([^/]+)", scope, re.IGNORECASE)
+    return found[1].lower() if found else ""
+
+
+def before(scope: str, part: str) -> str:
+    """What of an ARM id stands before a part of it, in whatever case that is; all of it where it has none."""
+    return re.split(re.escape(part), scope, maxsplit=1, flags=re.IGNORECASE)[0]
+
+
+def group_of(scope: str) -> str:
+    """Resource group of an ARM id; empty for the subscription."""
+    parts = scope.split("/")
+    return parts[4] if len(parts) > 4 else ""
 
 
 def short(scope: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from airflow_provider_azureml.access.declared import DeclaredPrincipal, Manifest
 from airflow_provider_azureml.access.facts import Compute, Datastore, Principal, WorkspaceFacts
+from airflow_provider_azureml.access.scope import before
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import ServiceError
 from airflow_provider_azureml.rest import authorization, directory, graph
@@ -135,8 +136,10 @@ def _by_name(vaults: Read) -> dict[str, str]:
 def _accounts_of(manifest: Manifest) -> list[str]:
     """ARM ids of the storage accounts in which something is granted."""
     grants = (grant for principal in manifest.principals() for grant in principal.grants)
-    scopes = (grant.scope.partition("/blobServices/")[0] for grant in grants)
-    return list(dict.fromkeys(scope for scope in scopes if "/storageaccounts/" in scope.lower()))
+    found: dict[str, str] = {}
+    for scope in (before(grant.scope, "/blobServices/") for grant in grants):
+        found.setdefault(scope.lower(), scope)
+    return [scope for key, scope in found.items() if "/storageaccounts/" in key]
 
 
 def _accounts(cloud: Cloud, wanted: Iterable[str]) -> Flow[dict[str, Read]]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_azureml.access.facts import WorkspaceFacts
 from airflow_provider_azureml.access.infer import Inferred, Seen, Signing, manifest_of
+from airflow_provider_azureml.access.scope import group_of, subscription_of
 from airflow_provider_azureml.access.survey import Read, attempt, facts_of
 from airflow_provider_azureml.connection import CLOUDS, Cloud
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
@@ -98,7 +99,7 @@ class Inference:
     def _seen(self, needs: TaskNeeds, base: Path) -> Seen:
         task = needs.task
         job = os.path.relpath(needs.job.resolve(), base) if needs.job else ""
-        run = self._identity_name(needs.run)
+        run = self._managed(needs.run)
         notes = list(needs.notes)
         if needs.run and not run:
             notes.append(f"its run identity {needs.run} is no managed identity of the subscription")
@@ -117,31 +118,46 @@ class Inference:
             [name for name in owns if name],
         )
 
-    def _identity_name(self, word: str) -> str:
-        ids = {
-            each.name: {each.client_id.lower(), each.object_id.lower(), each.resource_id.lower()}
-            for each in self.identities
-        }
-        return next((name for name, known in ids.items() if word and word.lower() in known), "")
+    def _identity(self, word: str) -> ManagedIdentity | None:
+        """The managed identity of a client id, an object id or an ARM id; None where nobody has it."""
+        for each in self.identities:
+            ids = (each.client_id, each.object_id, each.resource_id)
+            if word and word.lower() in (known.lower() for known in ids):
+                return each
+        return None
+
+    def _managed(self, word: str) -> dict[str, str]:
+        """The managed identity of an id as the manifest has it; empty where nobody has it."""
+        found = self._identity(word)
+        if found is None:
+            return {}
+        group = {} if self._is_near(found) else {"resource_group": group_of(found.resource_id)}
+        return {"managed_identity": found.name, **group}
+
+    def _is_near(self, identity: ManagedIdentity) -> bool:
+        """Whether it lies in the manifest's own resource group, where its name tells it."""
+        return group_of(identity.resource_id).lower() in ("", self._group().lower())
 
     def _signing(self, connection: Mapping[str, Any], conn_id: str) -> Signing:
         client_id = str(connection.get("client_id") or "")
         if not client_id or client_id == "system":
             why = connection.get("problem") or "the connection is not known here, or signs in as its host"
             return Signing({"application": conn_id or "unknown"}, notes=[f"connection '{conn_id}': {why}"])
-        reader = self._identity_name(str(connection.get("credential_reader_client_id") or ""))
+        reader: dict[str, Any] = self._managed(str(connection.get("credential_reader_client_id") or ""))
         vault = urlsplit(str(connection.get("credential_vault_url") or "")).netloc.partition(".")[0]
-        secret = f"{vault}/{connection.get('credential_name')}" if vault else ""
-        name = self._identity_name(client_id)
-        if name:
-            return Signing({"managed_identity": name})
+        if reader:
+            secret = f"{vault}/{connection.get('credential_name')}" if vault else ""
+            reader["secrets"] = [{"secret": secret, "access": "read"}]
+        managed = self._managed(client_id)
+        if managed:
+            return Signing(managed)
         principal = self._application(client_id)
         notes = (
             []
             if "client_id" not in principal
             else [f"connection '{conn_id}': Graph does not name {client_id}"]
         )
-        return Signing(principal, list(self._federated(connection, client_id)), (reader, secret), notes)
+        return Signing(principal, list(self._federated(connection, client_id)), reader, notes)
 
     def _application(self, client_id: str) -> dict[str, Any]:
         """By its name; by its client id, as somebody else's, where Graph does not tell it."""
@@ -162,17 +178,21 @@ class Inference:
         if read.is_known:
             return
         claims = connection.get("claims") or {}
-        vouching = self._identity_name(str(connection.get("source_client_id") or ""))
+        vouching = self._identity(str(connection.get("source_client_id") or ""))
         if claims:
             yield self._trust("airflow", claims["issuer"], claims["subject"], claims["audience"])
         elif vouching:
-            yield {"name": "airflow", "issuer": "entra", "subject": f"identity:{vouching}"}
+            yield {"name": "airflow", "issuer": "entra", "subject": self._subject(vouching)}
 
     def _trust(self, name: str, issuer: str, subject: str, audience: str) -> dict[str, str]:
         word = self._issuer(issuer)
-        vouching = self._identity_name(subject) if word == "entra" else ""
-        entry = {"name": name, "issuer": word, "subject": f"identity:{vouching}" if vouching else subject}
+        vouching = self._identity(subject) if word == "entra" else None
+        entry = {"name": name, "issuer": word, "subject": self._subject(vouching) if vouching else subject}
         return entry if audience == self.cloud.assertion_audience else {**entry, "audience": audience}
+
+    def _subject(self, vouching: ManagedIdentity) -> str:
+        """By its name where that means nobody else, by its object id otherwise."""
+        return f"identity:{vouching.name}" if self._is_near(vouching) else vouching.object_id
 
     def _issuer(self, url: str) -> str:
         """The manifest's name for an issuer's URL."""
@@ -189,8 +209,7 @@ class Inference:
         return name
 
     def _head(self) -> dict[str, Any]:
-        spaces = [scope.split("/") for scope in self._facts]
-        group = spaces[0][4] if spaces else self.hook.settings.resource_group or "RESOURCE-GROUP"
+        spaces, group = self._spaces(), self._group()
         location = ""
         if spaces:
             workspace = Workspace(self.cloud, self.subscription_id, group, spaces[0][8])
@@ -210,13 +229,25 @@ class Inference:
             "vaults": _where(vaults, group),
         }
 
+    def _group(self) -> str:
+        """The manifest's resource group."""
+        spaces = self._spaces()
+        return spaces[0][4] if spaces else self.hook.settings.resource_group or "RESOURCE-GROUP"
+
+    def _spaces(self) -> list[list[str]]:
+        """ARM ids of the workspaces in the manifest's subscription, in parts."""
+        return [scope.split("/") for scope in self._facts if self._is_own(scope)]
+
     def _stores(self) -> list[Any]:
         return [
             store
             for facts in self._facts.values()
             for store in (facts.datastores or {}).values()
-            if store.scope
+            if self._is_own(store.scope)
         ]
+
+    def _is_own(self, scope: str) -> bool:
+        return subscription_of(scope) == self.subscription_id.lower()
 
 
 def _where(named: Mapping[str, str], group: str) -> dict[str, dict[str, str]]:

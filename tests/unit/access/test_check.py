@@ -14,7 +14,7 @@ from airflow_provider_azureml.access.manifest import load
 from airflow_provider_azureml.access.needs import Wanted
 from airflow_provider_azureml.access.survey import Read
 from airflow_provider_azureml.rest.authorization import Assignment, Deny, Permission
-from airflow_provider_azureml.rest.directory import StorageAccount, Vault
+from airflow_provider_azureml.rest.directory import ManagedIdentity, StorageAccount, Vault
 from tests.unit.access.azure import (
     LAKE,
     MANIFEST,
@@ -116,6 +116,30 @@ def test_a_disabled_principal_and_trusts_that_differ_are_told() -> None:
     )
     assert findings(seen_otherwise("submitter", trusts=Read([])))[0][2] == "MISSING"
     assert findings(seen_otherwise("submitter", trusts=Read(None, "403")))[0][2] == "UNKNOWN"
+
+
+WORKER = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/airflow-worker"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_two_identities_of_one_name_the_manifests_group_has_the_one_that_vouches(is_first: bool) -> None:
+    group = MANIFEST.places.arm_id("group:nightly")
+    mine = ManagedIdentity(f"{group.upper()}{WORKER}", "airflow-worker", "c", "oid-worker")
+    twin = ManagedIdentity(f"{group}-too{WORKER}", "airflow-worker", "c2", "oid-twin")
+    both = [mine, twin] if is_first else [twin, mine]
+    assert findings(replace(survey(), identities=Read(both))) == []
+
+
+def test_of_two_identities_of_one_name_one_that_the_manifest_declares_comes_first() -> None:
+    reader = {"managed_identity": "airflow-worker", "resource_group": "far"}
+    manifest = load(changed(f"{TRAIN}/reader", reader), "m")
+    places = manifest.places
+    mine, near = (places.resource("identity", "airflow-worker", group) for group in ("far", ""))
+    known = [
+        ManagedIdentity(each, "airflow-worker", "", oid)
+        for each, oid in ((mine, "oid-worker"), (near, "oid-near"))
+    ]
+    assert findings(replace(survey(manifest), identities=Read(known)), manifest=manifest) == []
 
 
 DECLARED = {"graph": ["Application.ReadWrite.OwnedBy"], "owns": ["legacy"]}
@@ -252,6 +276,19 @@ def test_a_need_of_a_part_that_the_manifest_lacks_is_missing() -> None:
     manifest = load(changed("identities/train/run", None), "m")
     asked = [Asked("t", [replace(wanted("write"), who="run")])]
     assert findings(survey(manifest), asked, manifest) == [("run", "t submits", "MISSING")]
+
+
+def test_a_need_in_another_subscription_is_unknown_since_nobody_looked_there() -> None:
+    far = WORKSPACE.replace(MANIFEST.places.subscription_id, "far")
+    (line,) = [row for row in rows(asked=[Asked("t", [elsewhere(far)])]) if row.is_finding]
+    assert (line.state, line.verdict) == ("UNKNOWN", "UNKNOWN")
+    assert "another subscription" in line.reason
+    shouted = WORKSPACE.replace(MANIFEST.places.subscription_id, MANIFEST.places.subscription_id.upper())
+    assert findings(asked=[Asked("t", [elsewhere(shouted)])]) == []
+
+
+def elsewhere(scope: str) -> Wanted:
+    return replace(wanted("write"), need=Need(f"{JOBS}/write", scope))
 
 
 def test_the_principal_that_a_job_really_is_may_be_the_declared_one() -> None:

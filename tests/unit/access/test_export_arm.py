@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 from airflow_provider_azureml.access.export import Export
-from airflow_provider_azureml.access.export_arm import group_of, template, within
+from airflow_provider_azureml.access.export_arm import template, within
 from airflow_provider_azureml.access.manifest import load
 from tests.unit.access.manifests import GUID, SOUND, TRAIN, changed
 from tests.unit.access.places import RAW
@@ -44,7 +44,8 @@ def test_the_subscription_and_groups_are_scopes_too() -> None:
     names = {resource["name"] for resource in made(content)["resources"]}
     assert "access-grants-subscription" in names
     assert last["properties"]["expressionEvaluationOptions"] == {"scope": "inner"}
-    assert (group_of("/subscriptions/s"), within("/subscriptions/s/resourceGroups/g")) == ("", "")
+    assert within("/subscriptions/s/resourceGroups/g") == ""
+    assert within("/subscriptions/s/resourcegroups/g/PROVIDERS/M/x/y") == "M/x/y"
     assert within(RAW).startswith("Microsoft.Storage/storageAccounts/nightlylake/blobServices")
 
 

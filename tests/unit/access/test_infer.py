@@ -15,6 +15,7 @@ HEAD = {
     "version": 1,
     "subscription_id": SUBSCRIPTION,
     "resource_group": "nightly",
+    "workspaces": {"nightly": {}},
     "accounts": {"nightlylake": {"resource_group": "lakes"}, "unused": {}},
 }
 DS = "azureml://datastores/raw/paths/flights/{{ ds }}"
@@ -27,7 +28,7 @@ def data(access: str, uri: str) -> list[Any]:
 TRAIN = Seen(
     "d.train",
     "azureml_train",
-    "run-train",
+    {"managed_identity": "run-train"},
     "jobs/train.yml",
     [*needs_of_operator("AzureMLReaperOperator", FACTS), *data("read", DS)],
     queue="ml",
@@ -35,7 +36,7 @@ TRAIN = Seen(
 SIGNING = Signing(
     {"application": "airflow-train"},
     [{"name": "worker", "issuer": "entra", "subject": "identity:worker"}],
-    ("reader", "nightlyvault/app"),
+    {"managed_identity": "reader", "secrets": [{"secret": "nightlyvault/app", "access": "read"}]},
 )
 
 
@@ -72,11 +73,31 @@ def test_reading_and_writing_one_container_is_writing_below_what_both_share() ->
 
 
 def test_tasks_of_one_connection_and_run_identity_are_one_others_are_not() -> None:
-    again, other = replace(TRAIN, name="d.again"), replace(TRAIN, name="d.other", run="run-other")
-    sensor = replace(TRAIN, name="d.sensor", run="", job="")
+    again = replace(TRAIN, name="d.again")
+    other = replace(TRAIN, name="d.other", run={"managed_identity": "run-other"})
+    sensor = replace(TRAIN, name="d.sensor", run={}, job="")
     found = content(TRAIN, again, other, sensor)["identities"]
     assert sorted(found) == ["train-run-other", "train-run-train"]
     assert found["train-run-train"]["tasks"] == ["d.again", "d.sensor", "d.train"]
+
+
+def test_two_run_identities_of_one_name_are_two() -> None:
+    twin = replace(TRAIN, name="d.twin", run={"managed_identity": "run-train", "resource_group": "other"})
+    found = content(TRAIN, twin)
+    assert sorted(found["identities"]) == ["train-run-train", "train-run-train.other"]
+    ids = {load(found, "m").identities[at].principals["run"].resource_id.split("/")[4] for at in (0, 1)}
+    assert ids == {"nightly", "other"}
+
+
+def test_what_lies_in_another_subscription_is_left_for_a_person_and_granted_to_nobody() -> None:
+    far = [replace(w, need=replace(w.need, scope="/subscriptions/far/x")) for w in data("read", DS)]
+    keyed = [replace(each, secret="AccountKey") for each in far]
+    identity = content(replace(TRAIN, wanted=far), replace(TRAIN, name="d.keyed", wanted=keyed))
+    (line,) = identity["identities"]["train"]["by_hand"]
+    assert line == (
+        "d.train: w: /subscriptions/far/x lies in another subscription: grant it by a manifest of that one"
+    )
+    assert "data" not in identity["identities"]["train"]["run"]
 
 
 def test_a_task_that_is_meant_to_be_refused_adds_no_grant() -> None:

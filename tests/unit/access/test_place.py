@@ -18,6 +18,7 @@ LONG = (
     [
         "azureml://datastores/raw/paths/a/b",
         LONG + "/b",
+        LONG.replace("resourceGroups/nightly", "resourcegroups/NIGHTLY") + "/b",
         "abfss://raw@nightlylake.dfs.core.windows.net/a/b",
         "wasbs://raw@nightlylake.blob.core.windows.net/a/b",
         "https://nightlylake.blob.core.windows.net/raw/a/b?sv=secret",
@@ -53,6 +54,11 @@ def test_a_path_is_known_up_to_what_only_the_run_knows(path: str, is_folder: boo
         ("azureml://datastores/none/paths/a", "no datastore 'none'"),
         ("azureml://datastores/elsewhere/paths/a", "does not say where account 'unknown' lies"),
         (LONG.replace("workspaces/nightly", "workspaces/other"), "another workspace, 'other'"),
+        (LONG.replace("5ab0", "0ab0"), "another workspace, 'nightly' in /subscriptions/0ab0"),
+        (
+            LONG.replace("resourceGroups/nightly", "resourceGroups/dev"),
+            "'nightly' in /subscriptions/5ab00000",
+        ),
         ("https://stranger.blob.core.windows.net/c/p", "no storage account 'stranger'"),
         ("azureml://jobs/j/outputs/o", "another job's output"),
         ("{{ var.value.uri }}", "only known at run time"),

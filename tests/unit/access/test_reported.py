@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from shlex import quote, split
 from typing import Any
+
+import pytest
 
 from airflow_provider_azureml.access.check import Asked, Check
 from airflow_provider_azureml.access.evaluate import Need
 from airflow_provider_azureml.access.manifest import load
 from airflow_provider_azureml.access.namespace import Namespace
-from airflow_provider_azureml.access.needs import Wanted
+from airflow_provider_azureml.access.needs import Wanted, needs_of_data
+from airflow_provider_azureml.access.place import Place
 from airflow_provider_azureml.access.report import Report
 from airflow_provider_azureml.access.reported import Reporting, crossings
 from airflow_provider_azureml.access.row import Row
@@ -99,6 +103,52 @@ def test_a_need_that_is_denied_says_why_and_what_mends_it() -> None:
         "az role assignment create --assignee-object-id airflow-train --assignee-principal-type ServicePrincipal "
         f"--role 'AML Job Submitter' --scope {WORKSPACE}"
     )
+
+
+def lacking(index: int) -> Survey:
+    """Azure without one of the run identity's grants."""
+    held = assigned(RUN)
+    del held[index]
+    return seen_otherwise("run", held=Read(held))
+
+
+MODELS = next(grant for grant in RUN.grants if grant.condition)
+GIVES_MODELS = (
+    "az role assignment create --assignee-object-id run-train --assignee-principal-type ServicePrincipal "
+    f"--role 'Storage Blob Data Contributor' --scope {CONTAINERS}/models --condition {quote(MODELS.condition)} "
+    "--condition-version 2.0"
+)
+
+
+def data(access: str, path: str) -> list[Wanted]:
+    place = Place("", "nightlylake", "models", path, MODELS.scope)
+    return needs_of_data("run", access, place, "reads")
+
+
+def test_a_grant_that_is_missing_is_mended_with_its_condition() -> None:
+    [task] = reported(lacking(RUN.grants.index(MODELS))).tasks
+    assert [check.mend for check in task.checks if check.mend] == [GIVES_MODELS]
+
+
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_a_need_is_mended_by_what_the_manifest_declares_for_it_and_no_more(access: str) -> None:
+    [task] = reported(lacking(RUN.grants.index(MODELS)), Asked("train", data(access, "m/x"))).tasks
+    assert {(check.verdict, check.mend) for check in task.checks} == {("DENIED", GIVES_MODELS)}
+
+
+def test_a_need_outside_a_declared_condition_is_mended_by_no_command() -> None:
+    [task] = reported(None, Asked("train", data("write", "other/x"))).tasks
+    assert {(check.verdict, check.mend) for check in task.checks} == {("DENIED", "")}
+
+
+def test_a_command_is_one_of_the_shell_whatever_the_resource_group_is_called() -> None:
+    scope = WORKSPACE.replace("nightly", "it's (prod)")
+    need = Need(f"{JOBS}/write", scope)
+    [task] = reported(None, Asked("train", [wanted("write", need=need)])).tasks
+    assert split(task.checks[0].mend)[-2:] == ["--scope", scope]
+    extra = Assignment("/ra/x", RUN.name, f"/x/{guid('Storage Blob Data Owner')}", scope)
+    [difference] = reported(seen_otherwise("run", held=Read([*assigned(RUN), extra]))).differences
+    assert split(difference.mend)[-4:] == ["--role", "Storage Blob Data Owner", "--scope", scope]
 
 
 def test_what_could_not_be_understood_or_is_meant_to_be_refused_is_unknown() -> None:

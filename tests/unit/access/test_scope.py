@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_azureml.access.scope import Places, ScopeError, short
+from airflow_provider_azureml.access.scope import Places, ScopeError, before, group_of, short, subscription_of
 from tests.unit.access.manifests import SOUND
 
 PLACES = Places.of(SOUND)
@@ -43,3 +43,34 @@ def test_a_scope_that_leads_nowhere_says_where_it_should_lead(text: str) -> None
     with pytest.raises(ScopeError) as caught:
         PLACES.arm_id(text)
     assert caught.value.mend
+
+
+def test_a_scope_says_which_subscription_it_lies_in_if_any() -> None:
+    assert (
+        subscription_of("/SUBSCRIPTIONS/ABC/resourceGroups/g")
+        == subscription_of("/subscriptions/abc")
+        == "abc"
+    )
+    assert subscription_of("/providers/Microsoft.Management/managementGroups/m") == subscription_of("/") == ""
+
+
+def test_a_scope_says_which_resource_group_it_lies_in_if_any() -> None:
+    assert (group_of(PLACES.arm_id("vault:nightlyvault")), group_of("/subscriptions/s")) == ("other", "")
+
+
+def test_a_scope_is_cut_before_a_part_however_that_is_spelled() -> None:
+    found = before("/subscriptions/s/providers/m/storageAccounts/a/blobservices/default", "/blobServices/")
+    assert found == "/subscriptions/s/providers/m/storageAccounts/a"
+    assert before("/subscriptions/s", "/blobServices/") == "/subscriptions/s"
+
+
+def test_a_manifest_speaks_of_its_own_subscription_only() -> None:
+    assert PLACES.holds(PLACES.arm_id("account:nightlylake").upper())
+    assert not PLACES.holds("/subscriptions/9/resourceGroups/nightly")
+
+
+def test_a_short_form_is_written_only_where_it_leads_back_to_the_same_place() -> None:
+    own, twin = PLACES.resource("identity", "run"), PLACES.resource("identity", "run", "elsewhere")
+    assert (PLACES.written(own.replace("nightly", "NIGHTLY")), PLACES.written(twin)) == ("identity:run", twin)
+    stranger = f"{PLACES.subscription}/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/none"
+    assert [PLACES.written(each) for each in (stranger, "/w")] == [stranger, "/w"]

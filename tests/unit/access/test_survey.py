@@ -78,6 +78,16 @@ def test_an_application_costs_five_requests_a_managed_identity_four_and_the_rest
     assert hook.asked("GET", r"/servicePrincipals\(.*\)") == []
 
 
+def test_an_account_is_asked_for_as_itself_and_once_however_a_scope_is_spelled() -> None:
+    container = f"{GROUP}/Microsoft.Storage/storageAccounts/nightlylake/blobServices/default/containers/raw"
+    scopes = [container.replace("blobServices", "BLOBSERVICES"), container.lower(), container]
+    roles = [{"role": "Storage Blob Data Reader", "scope": scope} for scope in scopes]
+    hook = azure()
+    found = surveyed(hook, changed(f"{TRAIN}/run/roles", roles))
+    assert list(found.accounts) == [container.lower().partition("/blobservices/")[0]]
+    assert len(hook.asked("GET", "(?i)/storageAccounts/.*")) == 1
+
+
 def test_the_workspace_tells_its_stores_computes_and_identities() -> None:
     facts = surveyed(azure()).workspaces["nightly"]
     assert facts.attached is not None

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+from shlex import split
+
 import pytest
 
 from airflow_provider_azureml.access.evaluate import Decision, Deny, Grant, Need
@@ -97,6 +100,13 @@ def test_the_error_names_action_scope_principal_and_one_command_per_role() -> No
         in text
     )
     assert len(refused(found)) == 4
+
+
+def test_the_command_is_one_of_the_shell_whatever_the_resource_group_is_called() -> None:
+    scope = WORKSPACE.replace("/g/", "/it's (prod)/")
+    denied = replace(SUBMIT, need=replace(SUBMIT.need, scope=scope))
+    text = str(refusal([Judged(denied, Decision("DENIED", "none"))], "s"))
+    assert split(text.partition("Mend: ")[2])[-2:] == ["--scope", scope]
 
 
 def test_what_is_not_certain_is_one_line() -> None:

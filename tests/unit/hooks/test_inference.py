@@ -16,7 +16,10 @@ from tests.unit.canned import DENIED, CannedHook
 
 DAGS = Path(__file__).parents[3] / "dags_examples"
 RUN_ID = "11111111-0000-0000-0000-00000000000a"
-RUN = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/nightly/providers/M/userAssignedIdentities/run-prep"
+IDENTITIES = "providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+RUN = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/nightly/{IDENTITIES}/run-prep"
+FAR = RUN.replace("nightly", "identities")
+FAR_ID = "11111111-0000-0000-0000-00000000000b"
 TENANT = "7e4a0000-0000-0000-0000-000000000001"
 CONNECTION = {
     "auth": "federated",
@@ -110,7 +113,72 @@ def test_ids_become_names_and_paths_are_relative_to_the_manifest() -> None:
         "nightlylake/features",
     ]
     roles = {(entry["role"], entry["scope"]) for entry in identity["submitter"]["roles"]}
-    assert roles == {("AML Job Submitter", "workspace:nightly"), ("Managed Identity Operator", f"{RUN}")}
+    assert roles == {
+        ("AML Job Submitter", "workspace:nightly"),
+        ("Managed Identity Operator", "identity:run-prep"),
+    }
+
+
+def twins(hook: Any) -> Any:
+    """Another identity of the same name, in another resource group."""
+    twin = {"id": FAR, "name": "run-prep", "properties": {"clientId": FAR_ID, "principalId": "oid-far"}}
+    mine = {"id": RUN, "name": "run-prep", "properties": {"clientId": RUN_ID, "principalId": "oid-prep"}}
+    hook.on("GET", "/userAssignedIdentities", {"value": [mine, twin]})
+    assigned = {
+        "userAssignedIdentities": {
+            FAR: {"clientId": FAR_ID, "principalId": "oid-far"},
+            RUN: {"clientId": RUN_ID, "principalId": "oid-prep"},
+        }
+    }
+    workspace = {"id": "/ws", "location": "westeurope", "properties": {"discoveryUrl": "https://x"}}
+    return hook.on("GET", "/workspaces/nightly", {**workspace, "identity": assigned})
+
+
+def run_as(client_id: str, name: str = "prep") -> Task:
+    identity = {"type": "managed", "client_id": client_id}
+    fields = {**PREP.fields, "identity": identity}
+    return Task("d", name, DAGS, PREP.classes, "azureml_prep", fields=fields)
+
+
+def test_an_identity_of_another_resource_group_is_written_with_it_wherever_it_stands() -> None:
+    content = inferred(twins(azure()), run_as(FAR_ID), client_id=FAR_ID)
+    (identity,) = load(content, "m").identities
+    submitter, run = identity.principals["submitter"], identity.principals["run"]
+    assert (submitter.resource_id, run.resource_id) == (FAR, FAR)
+    assert [grant.scope for grant in submitter.grants if grant.role == "Managed Identity Operator"] == [FAR]
+
+
+def test_two_identities_of_one_name_are_not_taken_for_each_other() -> None:
+    content = inferred(twins(azure()), run_as(FAR_ID), run_as(RUN_ID, "other"))
+    runs = {each.tasks[0]: each.principals["run"].resource_id for each in load(content, "m").identities}
+    assert runs == {"d.prep": FAR, "d.other": RUN}
+
+
+def test_an_identity_of_another_resource_group_vouches_by_its_object_id() -> None:
+    hook = twins(azure(trust(f"https://login.microsoftonline.com/{TENANT}/v2.0", "oid-far")))
+    (found,) = inferred(hook)["identities"]["prep"]["submitter"]["federated"]
+    assert (found["issuer"], found["subject"]) == ("entra", "oid-far")
+
+
+def test_an_account_in_another_subscription_is_left_for_a_person() -> None:
+    hook, lake = azure(), {"accountName": "lake", "subscriptionId": "far", "resourceGroup": "lakes"}
+    stores = [{"name": name, "properties": {**lake, "containerName": name}} for name in ("raw", "features")]
+    content = inferred(hook.on("GET", "/datastores", {"value": stores}))
+    identity = content["identities"]["prep"]
+    assert "data" not in identity["run"]
+    assert "accounts" not in content
+    assert all("lies in another subscription" in line for line in identity["by_hand"])
+    assert len(identity["by_hand"]) == 2
+
+
+def test_a_workspace_in_another_subscription_does_not_make_the_manifests_head() -> None:
+    far = {**CONNECTION, "subscription_id": "far", "resource_group": "far", "workspace_name": "nightly"}
+    task = Task("d", "far", DAGS, PREP.classes, "azureml_far", fields=PREP.fields)
+    folder = DagFolder([task, PREP], {"azureml_prep": CONNECTION, "azureml_far": far})
+    content = Inference(folder, azure()).manifest(DAGS / "access.yaml")
+    assert (content["resource_group"], content["workspaces"]) == ("nightly", {"nightly": {}})
+    by_hand = {each.name: each.by_hand for each in load(content, "m").identities}
+    assert "lies in another subscription" in by_hand["far"][0]
 
 
 def test_whom_an_application_trusts_is_written_with_names_of_issuers() -> None:
