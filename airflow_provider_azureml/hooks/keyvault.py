@@ -13,6 +13,7 @@ from airflow_provider_azureml.errors import NotFoundError, ServiceError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest.azure_error import translate
 from airflow_provider_azureml.rest.flow import Request
+from airflow_provider_azureml.rest.tls import sync_options
 from airflow_provider_azureml.rotation.plan import SecretVersion
 
 if TYPE_CHECKING:
@@ -98,10 +99,11 @@ class AzureKeyVaultHook(AzureMLHook):
         from azure.keyvault.secrets import SecretClient
 
         request = Request(method, self.vault_url + path, self.settings.cloud.vault_scope)
+        tls = sync_options()
         operation = f"{method} {path.lstrip('/')} in {self.vault_url} as connection '{self.azureml_conn_id}'"
         with (
             self.recorded(request, enable_cae=True) as answered,
-            SecretClient(self.vault_url, self.credential, raw_response_hook=answered) as client,
+            SecretClient(self.vault_url, self.credential, raw_response_hook=answered, **tls) as client,
         ):
             try:
                 yield client

@@ -13,6 +13,7 @@ from airflow_provider_azureml.errors import NotFoundError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest.azure_error import translate
 from airflow_provider_azureml.rest.flow import STORAGE_SCOPE, Request
+from airflow_provider_azureml.rest.tls import sync_options
 
 _WORDS = {"PUT": "upload", "GET": "read", "HEAD": "look for", "DELETE": "delete"}
 
@@ -80,11 +81,13 @@ class AzureDataLakeHook(AzureMLHook):
         from azure.storage.filedatalake import DataLakeServiceClient
 
         self.settings.require("account_url")
-        url = self.settings.account_url
+        url, tls = self.settings.account_url, sync_options()
         request = Request(method, f"{url}/{quote(name)}/{quote(path.lstrip('/'))}", STORAGE_SCOPE)
         with (
             self.recorded(request) as answered,
-            DataLakeServiceClient(url, credential=self.credential, raw_response_hook=answered) as service,
+            DataLakeServiceClient(
+                url, credential=self.credential, raw_response_hook=answered, **tls
+            ) as service,
         ):
             try:
                 yield service.get_file_system_client(name)

@@ -24,6 +24,7 @@ from airflow_provider_azureml.identity import resolver
 from airflow_provider_azureml.identity.threaded import ThreadedCredential
 from airflow_provider_azureml.rest.driver import AsyncDriver
 from airflow_provider_azureml.rest.quota import Quota
+from airflow_provider_azureml.rest.tls import async_context
 from airflow_provider_azureml.rest.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -125,6 +126,7 @@ def _import_azure() -> None:
     """Load in a thread what the first session needs: in the event loop that stops all triggers for seconds."""
     for name in ("aiohttp", "azure.core.pipeline.transport", "azure.core.rest", "azure.identity"):
         importlib.import_module(name)
+    async_context()
 
 
 def _session(settings: Settings, mask: Mask, reread: Callable[[], Awaitable[Settings]]) -> Session:

@@ -8,6 +8,7 @@ from typing import Any
 from airflow_provider_azureml.connection import CLOUDS, Cloud
 from airflow_provider_azureml.rest.azure_error import BUSY
 from airflow_provider_azureml.rest.flow import TRANSIENT
+from airflow_provider_azureml.rest.tls import sync_options
 
 
 def authority_options(cloud: Cloud) -> dict[str, Any]:
@@ -18,6 +19,7 @@ def authority_options(cloud: Cloud) -> dict[str, Any]:
     Microsoft about it is switched off.
     """
     options: dict[str, Any] = {"authority": cloud.authority, "retry_total": 0, "raw_response_hook": _see}
+    options |= sync_options()
     if cloud.authority not in {known.authority for known in CLOUDS.values()}:
         options["disable_instance_discovery"] = True
     return options

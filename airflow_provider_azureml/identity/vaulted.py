@@ -18,6 +18,7 @@ from airflow_provider_azureml.connection import Settings
 from airflow_provider_azureml.identity import managed_identity
 from airflow_provider_azureml.identity.shared import patiently
 from airflow_provider_azureml.rest.azure_error import translate
+from airflow_provider_azureml.rest.tls import sync_options
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
@@ -100,7 +101,7 @@ def in_vault(settings: Settings, mask: Callable[[str], None]) -> Stored:
     from azure.keyvault.secrets import SecretClient
 
     reader = managed_identity.of_client(settings.credential_reader_client_id)
-    with SecretClient(settings.credential_vault_url, reader) as client:
+    with SecretClient(settings.credential_vault_url, reader, **sync_options()) as client:
         try:
             found = client.get_secret(settings.credential_name)
         except AzureError as error:

@@ -30,6 +30,7 @@ from airflow_provider_azureml.rest.retry import (
     resilient,
 )
 from airflow_provider_azureml.rest.signature import redact_logs, without_signatures
+from airflow_provider_azureml.rest.tls import async_context, sync_options
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -308,13 +309,22 @@ def _sync_client() -> Any:
     from azure.core import PipelineClient
 
     redact_logs()
-    return PipelineClient("", policies=[])
+    return PipelineClient("", policies=[], **sync_options())
 
 
 def _async_client() -> Any:
+    """`ssl` is an option of aiohttp's requests; connections are pooled as long as it is the same object."""
     from azure.core import AsyncPipelineClient
+    from azure.core.pipeline.policies import CustomHookPolicy
 
-    return AsyncPipelineClient("", policies=[])
+    context = async_context()
+    if context is None:
+        return AsyncPipelineClient("", policies=[])
+
+    def trusting(request: Any) -> None:
+        request.context.options["ssl"] = context
+
+    return AsyncPipelineClient("", policies=[CustomHookPolicy(raw_request_hook=trusting)])
 
 
 def _failure(call: Call, error: Any) -> Failure | Refused:

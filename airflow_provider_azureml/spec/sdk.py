@@ -19,6 +19,7 @@ import yaml
 
 from airflow_provider_azureml.errors import ConfigurationError
 from airflow_provider_azureml.rest.azure_error import translate
+from airflow_provider_azureml.rest.tls import sync_options
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.spec.base import REFUSED
 from airflow_provider_azureml.spec.compiled import Compiled
@@ -122,7 +123,7 @@ def _transport(name: str) -> Any:
                 raise _HeldBackError(json.loads(content))
             return super().send(request, **options)
 
-    return HoldingBack()
+    return HoldingBack(**sync_options())
 
 
 def _tidied(body: dict[str, Any], definition: Mapping[str, Any], experiment: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ from azure.core.exceptions import HttpResponseError
 
 from airflow_provider_azureml.connection import CLOUDS
 from airflow_provider_azureml.identity.authority import authority_options
+from airflow_provider_azureml.rest.tls import OF_OPENSSL, OF_REQUESTS
 
 
 def test_the_authority_is_always_explicit_and_an_unlisted_one_is_not_looked_up() -> None:
@@ -35,3 +37,13 @@ def test_a_token_and_a_refusal_are_left_to_msal(said: SimpleNamespace) -> None:
 
 def test_azure_identity_never_sleeps_by_itself() -> None:
     assert authority_options(CLOUDS["public"])["retry_total"] == 0
+
+
+def test_azure_identity_is_told_of_the_authorities_that_requests_does_not_look_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in (*OF_REQUESTS, *OF_OPENSSL):
+        monkeypatch.delenv(name, raising=False)
+    assert "connection_verify" not in authority_options(CLOUDS["public"])
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert authority_options(CLOUDS["public"])["connection_verify"] == str(tmp_path)
