@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from airflow_provider_azureml.access import acl
+from airflow_provider_azureml.access.command import giving
 from airflow_provider_azureml.access.evaluate import Decision
 from airflow_provider_azureml.access.needs import needs_of_data
 from airflow_provider_azureml.access.place import Place
+from airflow_provider_azureml.checks import barrier
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown
 from airflow_provider_azureml.checks.running import described
-from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.rest import resource
 
 ROLES = {"read": "Storage Blob Data Reader", "write": "Storage Blob Data Contributor"}
@@ -74,12 +75,9 @@ def _without(
 ) -> Finding:
     """No role, a condition that does not hold, or a deny."""
     message = f"{what}: {name} may not {access}: {refused.reason}"
-    if "/denyAssignments/" in refused.by:
-        url = f"{case.settings.cloud.resource_manager}{refused.by}?api-version=2022-04-01"
-        return missing("data", 7, message, f"az rest --method delete --url {url}")
-    if refused.by:
+    if refused.by and not barrier.is_deny(refused):
         return missing("data", 7, message, _widened(case, refused.by, place, who, ROLES[access]))
-    return missing("data", 7, message, grant_command(who, ROLES[access], place.scope))
+    return missing("data", 7, message, barrier.mend(refused, who, ROLES[access], place.scope))
 
 
 def _widened(case: Case, assignment: str, place: Place, who: str, role: str) -> str:
@@ -95,9 +93,12 @@ def _widened(case: Case, assignment: str, place: Place, who: str, role: str) -> 
         f"({held.condition}) OR (@Resource[{blobs}:path] StringStartsWith '{known}' "
         f"OR @Request[{blobs}:prefix] StringStartsWith '{known}')"
     )
-    more = ("--condition", shlex.quote(condition), "--condition-version 2.0")
-    made = grant_command(who, held.role_name or role, held.scope, *more)
-    return f"az role assignment delete --ids {assignment} && {made}"
+    made = giving(who, held.role_name or role, held.scope, *_under(condition))
+    return f"az role assignment delete --ids {shlex.quote(assignment)} && {made}"
+
+
+def _under(condition: str) -> tuple[str, ...]:
+    return "--condition", condition, "--condition-version", "2.0"
 
 
 def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: str) -> Finding | None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from airflow_provider_azureml.access.evaluate import Decision, Deny, Grant, Need
@@ -109,3 +111,11 @@ def test_what_is_not_certain_is_one_line() -> None:
     ]
     assert doubts(found) == "1 CONDITIONAL, 2 UNKNOWN of 4 needs (run: not read; run: if)"
     assert doubts(found[:1]) == ""
+
+
+def test_the_command_names_a_role_or_leaves_a_blank_and_a_shell_reads_either() -> None:
+    scope = WORKSPACE.replace("/g/", "/team (dev)/")
+    wanted = Wanted("submitter", Need("a/b/write", scope), "submits", "", "me")
+    text = str(refusal([Judged(wanted, Decision("DENIED", "no role assignment"))], "me"))
+    words = shlex.split(text.partition("Mend: ")[2])
+    assert words[-4:] == ["--role", "<a role with a/b/write>", "--scope", scope]

@@ -5,10 +5,11 @@ import shlex
 from typing import Any, ClassVar
 
 from airflow_provider_azureml.access.condition import parse
+from airflow_provider_azureml.access.evaluate import EVERYONE
 from airflow_provider_azureml.checks.data import places
 from airflow_provider_azureml.rest.flow import Response
 from tests.unit.canned import DENIED, CannedHook
-from tests.unit.checks.patients import CONTAINER, JOB, STORE, Patient, case, holding, submitted
+from tests.unit.checks.patients import CONTAINER, JOB, STORE, Patient, case, deny, holding, submitted
 
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 READER = "Storage Blob Data Reader"
@@ -123,3 +124,11 @@ def test_acls_that_name_nobody_are_not_what_gives_access() -> None:
     hook = Lake()
     hook.acls = {"": "user::rwx,other::---", "x": "user::rwx,other::---"}
     assert "role assignment create" in found(holding(submitted(hook))).hint
+
+
+def test_a_deny_is_lifted_by_its_owner_and_by_no_command() -> None:
+    hook = holding(submitted(Patient()), (READER, CONTAINER)).on("HEAD", r"/raw/.*", DENIED)
+    told = found(hook.on("GET", "/denyAssignments", {"value": [deny(EVERYONE)]}))
+    assert told.is_problem
+    assert told.hint.startswith("No role helps")
+    assert "az rest" not in told.hint
