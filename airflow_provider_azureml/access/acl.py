@@ -30,6 +30,13 @@ def names(acl: str, principal: str, groups: Collection[str]) -> bool:
     return any(len(each) >= 2 and each[1].lower() in wanted for each in parts)
 
 
+def hangs_on_groups(acl: str, principal: str) -> bool:
+    """Whether an ACL says nothing of somebody and something of groups: whoever is in one of them may get in."""
+    entries = [entry.lower().split(":") for entry in acl.split(",") if entry.count(":") == 2]
+    is_named = any(each[:2] == ["user", principal.lower()] for each in entries)
+    return not is_named and any(each[0] == "group" and each[1] for each in entries)
+
+
 def with_entry(acl: str, principal: str, letters: str) -> str:
     """The ACL with one more right for somebody, and a mask that lets it through."""
     entries = [entry for entry in acl.split(",") if entry]

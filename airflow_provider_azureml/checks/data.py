@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from airflow_provider_azureml.access import acl
@@ -106,18 +106,19 @@ def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: st
     account = case.account(place.account, place.scope).value or {}
     if not (account.get("properties") or {}).get("isHnsEnabled"):
         return None
-    groups = case.and_groups(who) - {who.lower()}
     wanted = acl.on_the_way(place.known_path, access, is_folder=place.is_folder)
     end = list(wanted)[-1]
-    seen: list[tuple[str, str, str]] = []
-    for folder, letters in wanted.items():
-        read = case.examination.see(resource.acl(case.settings.cloud, place.account, place.container, folder))
-        if read.value is None:
-            return None
-        seen.append((folder, letters, read.value))
+    seen = _acls(case, place, wanted)
+    told = case.groups(who) if seen else frozenset()
+    groups = told or frozenset()
+    closed = [each for each in seen if not acl.gives(each[2], who, groups, each[1])]
+    if told is None and any(acl.hangs_on_groups(text, who) for _, _, text in closed):
+        message = (
+            f"{what}: {name} has no role, ACLs on the way name groups, and which it is in cannot be read"
+        )
+        return unknown("data", 7, message)
     if not any(acl.names(text, who, groups) for _, _, text in seen):
         return None
-    closed = [each for each in seen if not acl.gives(each[2], who, groups, each[1])]
     if not closed:
         return present("data", 7, f"{what}: {name} may {access}, by ACLs of the folders on the way")
     if closed[-1][0] == end:
@@ -128,6 +129,17 @@ def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: st
     )
     mends = [_set_acl(place, folder, acl.with_entry(text, who, letters)) for folder, letters, text in closed]
     return missing("data", 7, message, " && ".join(mends))
+
+
+def _acls(case: Case, place: Place, wanted: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(folder, letters wanted, ACL) of the folders on the way; none where one of them cannot be read."""
+    seen = []
+    for folder, letters in wanted.items():
+        read = case.examination.see(resource.acl(case.settings.cloud, place.account, place.container, folder))
+        if read.value is None:
+            return []
+        seen.append((folder, letters, read.value))
+    return seen
 
 
 def _set_acl(place: Place, folder: str, entries: str) -> str:

@@ -53,10 +53,10 @@ def _absence(case: Case, scope: str) -> Finding | None:
 
 
 def _judged(case: Case, need: Need) -> Decision:
-    """By its assignments where they can be read; else by what ARM tells the identity about itself."""
+    """By its assignments where they can be read; else by what ARM tells the identity about itself: not by denies."""
     if case.examination.has_reader and case.object_id:
         decision = case.judge(need, case.object_id)
-        if decision.verdict != "UNKNOWN":
+        if decision.verdict != "UNKNOWN" or barrier.is_deny(decision):
             return decision
     own = case.own_permissions(need.scope)
     if own.value is None:

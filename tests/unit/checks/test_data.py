@@ -132,3 +132,14 @@ def test_a_deny_is_lifted_by_its_owner_and_by_no_command() -> None:
     assert told.is_problem
     assert told.hint.startswith("No role helps")
     assert "az rest" not in told.hint
+
+
+def test_acls_of_groups_are_unknown_where_the_groups_of_the_identity_cannot_be_read() -> None:
+    hook = Lake()
+    opened = "user::rwx,group:g-run:r-x,mask::r-x,other::---"
+    hook.acls = {"": opened, "x": opened}
+    holding(submitted(hook)).on("POST", "/getMemberGroups", {"value": ["g-run"]})
+    assert found(hook).level == "present"
+    told = found(hook.on("POST", "/getMemberGroups", DENIED))
+    assert told.level == "unknown"
+    assert "which it is in cannot be read" in told.message
