@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from airflow_provider_azureml.access import acl
 from airflow_provider_azureml.access.command import giving
-from airflow_provider_azureml.access.evaluate import Decision
+from airflow_provider_azureml.access.evaluate import Decision, Grant
 from airflow_provider_azureml.access.needs import needs_of_data
+from airflow_provider_azureml.access.pattern import is_same
 from airflow_provider_azureml.access.place import Place
+from airflow_provider_azureml.access.prefix import below
 from airflow_provider_azureml.checks import barrier
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown
@@ -75,26 +77,43 @@ def _without(
 ) -> Finding:
     """No role, a condition that does not hold, or a deny."""
     message = f"{what}: {name} may not {access}: {refused.reason}"
-    if refused.by and not barrier.is_deny(refused):
-        return missing("data", 7, message, _widened(case, refused.by, place, who, ROLES[access]))
-    return missing("data", 7, message, barrier.mend(refused, who, ROLES[access], place.scope))
+    if not refused.by or barrier.is_deny(refused):
+        return missing("data", 7, message, barrier.mend(refused, who, ROLES[access], place.scope))
+    grants = case.grants_seen(place.scope, who)
+    held = next(each for each in grants if each.assignment_id == refused.by)
+    if held.principal_id.lower() == who.lower():
+        return missing("data", 7, message, _widened(held, place))
+    message += f" (the assignment is that of group {held.principal_id})"
+    return missing("data", 7, message, _beside(grants, place, who, access))
 
 
-def _widened(case: Case, assignment: str, place: Place, who: str, role: str) -> str:
+def _beside(grants: Sequence[Grant], place: Place, who: str, access: str) -> str:
+    """What a group holds is everybody's in it: it stays, and the identity is admitted to the place itself."""
+    for each in grants:
+        is_own = each.principal_id.lower() == who.lower() and each.role_name == ROLES[access]
+        if is_own and is_same(each.scope, place.scope):
+            return _widened(each, place)
+    if not place.known_path:
+        return giving(who, ROLES[access], place.scope)
+    condition = below(place.container, _text(place.known_path), access)
+    return giving(who, ROLES[access], place.scope, *_under(condition))
+
+
+def _widened(held: Grant, place: Place) -> str:
     """The same role again with a condition that admits the place too: Azure keeps one per role and scope."""
-    held = next(
-        (each for each in case.grants_seen(place.scope, who) if each.assignment_id == assignment), None
-    )
-    if held is None:
-        return ""
-    known = shlex.quote(place.known_path)[1:-1] if place.known_path.startswith("'") else place.known_path
+    known = _text(place.known_path)
     blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
     condition = (
         f"({held.condition}) OR (@Resource[{blobs}:path] StringStartsWith '{known}' "
         f"OR @Request[{blobs}:prefix] StringStartsWith '{known}')"
     )
-    made = giving(who, held.role_name or role, held.scope, *_under(condition))
-    return f"az role assignment delete --ids {shlex.quote(assignment)} && {made}"
+    made = giving(held.principal_id, held.role_name, held.scope, *_under(condition))
+    return f"az role assignment delete --ids {shlex.quote(held.assignment_id)} && {made}"
+
+
+def _text(path: str) -> str:
+    """A path inside a text of a condition."""
+    return path.replace("'", "\\'")
 
 
 def _under(condition: str) -> tuple[str, ...]:
