@@ -42,7 +42,7 @@ def _vault(case: Case, name: str, reader: str, secret: str) -> Finding:
         return refused
     who = _object_id(case, reader)
     properties = read.value.get("properties") or {}
-    if properties.get("enableRbacAuthorization") is False:
+    if properties.get("enableRbacAuthorization") is not True:
         return _by_policy(name, properties, who)
     if not who:
         return unknown("vault", 9, f"{name}: who reads it is not known")
