@@ -40,6 +40,14 @@ def names(found: Posix, principal: str, groups: Collection[str]) -> bool:
     return own or bool({found.owner.lower(), found.group.lower()} & wanted)
 
 
+def hangs_on_groups(found: Posix, principal: str) -> bool:
+    """Whether an ACL says nothing of somebody and something of groups: whoever is in one of them may get in."""
+    entries = [entry.lower().split(":") for entry in found.acl.split(",") if entry.count(":") == 2]
+    is_named = any(each[:2] == ["user", principal.lower()] for each in entries)
+    is_named = is_named or found.owner.lower() == principal.lower()
+    return not is_named and any(each[0] == "group" and each[1] for each in entries)
+
+
 def with_entry(acl: str, principal: str, letters: str) -> str:
     """The ACL with one more right for somebody, and a mask that lets it through."""
     entries = [entry for entry in acl.split(",") if entry]

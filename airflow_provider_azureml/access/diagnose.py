@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -74,7 +75,7 @@ def diagnose(
             told = {name: value for name, value in match.groupdict().items() if value}
             known = _Known(told, **_role_for(told.get("action", "")))
             filled = {**(facts or {}), **({"run identity": run_identity} if run_identity else {})}
-            mend = _filled_in(row.mend.format_map(known), text, filled, scope_of)
+            mend = _filled_in(row.mend.format_map(_quoted(known)), text, filled, scope_of)
             return Finding(row.cause.format_map(known), row.plane, mend, row.number, told)
     return None
 
@@ -87,6 +88,11 @@ def _role_for(action: str) -> dict[str, str]:
     return {"role": least_role(action, is_data) or f"<a role with {action}>"}
 
 
+def _quoted(known: Mapping[str, str]) -> _Known:
+    """As a shell reads it: the name of a resource group may hold parentheses. Roles are quoted in the table."""
+    return _Known({name: value if name == "role" else shlex.quote(value) for name, value in known.items()})
+
+
 _DATASTORE = re.compile(r"azureml://\S*?datastores/([A-Za-z0-9_]+)/")
 
 
@@ -94,8 +100,9 @@ def _filled_in(mend: str, text: str, known: Mapping[str, str], scope_of: ScopeOf
     """The mend with the blanks that the text, the job, or the workspace can fill."""
     datastore = _DATASTORE.search(text)
     if datastore and "<container>" in mend and "container" not in known:
-        scope = scope_of(datastore[1]) or f"<container of datastore {datastore[1]}>"
+        known_scope = scope_of(datastore[1])
+        scope = shlex.quote(known_scope) if known_scope else f"<container of datastore {datastore[1]}>"
         mend = mend.replace("<container>", scope)
     for name, value in known.items():
-        mend = mend.replace(f"<{name}>", value)
+        mend = mend.replace(f"<{name}>", shlex.quote(value))
     return mend

@@ -44,11 +44,13 @@ class Holding:
         return self._grants
 
     def allows(self, need: Need) -> Decision:
-        """Whether Azure would let it. What could not be read makes UNKNOWN, not DENIED."""
+        """Whether Azure would let it. What could not be read makes UNKNOWN, not DENIED; a deny wins over any role."""
         reaching = [each for each in self.assignments if each.role_guid not in self.roles]
         principals = () if self.groups is None else (self.object_id, *self.groups)
         decision = evaluate(need, self.grants, self.denies, principals)
-        if decision.verdict == "DENIED" and any(covers(each.scope, need.scope) for each in reaching):
+        is_deny = any(each.deny_id == decision.by for each in self.denies)
+        is_open = any(covers(each.scope, need.scope) for each in reaching)
+        if decision.verdict == "DENIED" and is_open and not is_deny:
             return Decision("UNKNOWN", "a role that it holds could not be read")
         return decision
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from shlex import quote
 
+from airflow_provider_azureml.access.command import giving
 from airflow_provider_azureml.access.evaluate import Decision, Deny, Grant, evaluate
 from airflow_provider_azureml.access.needs import Wanted
 from airflow_provider_azureml.access.pattern import covers
@@ -98,11 +98,7 @@ def refusal(denied: Sequence[Judged], submitter: str) -> ConfigurationError:
             f"{party} {who} lacks {kind} {need.action} on {need.scope} (it {each.wanted.why}: "
             f"{each.decision.reason})"
         )
-        role = quote(each.wanted.role or f"<a role with {need.action}>")
-        mends[
-            f"az role assignment create --assignee-object-id {who} --assignee-principal-type ServicePrincipal "
-            f"--role {role} --scope {quote(need.scope)}"
-        ] = None
+        mends[giving(who, each.wanted.role or f"<a role with {need.action}>", need.scope)] = None
     more = f" And {len(texts) - 3} more." if len(texts) > 3 else ""
     problem = "the job was not submitted, it would be refused: " + "; ".join(texts[:3]) + "." + more
     return ConfigurationError("access", problem, "Mend: " + " ; ".join(mends))

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_azureml.access.command import giving
 from airflow_provider_azureml.access.place import Place
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown, unused
-from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.rest import resource
 
 _NETWORK_ROWS = (21, 23)
@@ -51,7 +51,7 @@ def _settings(case: Case, name: str, place: Place, account: Any) -> Finding:
         message = f"{name} does not take the stored {place.secret} of {place.uri} any more"
         return missing("account", 8, message, _without_key(case, place))
     if told.get("publicNetworkAccess") == "Disabled":
-        mend = f"az storage account update --ids {account['id']} --public-network-access Enabled"
+        mend = f"az storage account update --ids {shlex.quote(account['id'])} --public-network-access Enabled"
         message = f"{name} takes no request from outside its private endpoints{_OPENS}"
         return missing("account", 8, message, mend)
     if rules.get("defaultAction") == "Deny":
@@ -68,7 +68,7 @@ def _unreadable(case: Case, name: str, account: Any) -> Finding:
     message = (
         f"the workspace's own identity (object id {who or 'not known'}) may not read the settings of {name}"
     )
-    return missing("account", 8, message, grant_command(who, "Reader", account["id"]) if who else "")
+    return missing("account", 8, message, giving(who, "Reader", account["id"]) if who else "")
 
 
 def _firewalled(case: Case, name: str, account: Any, rules: Any) -> Finding:
@@ -77,7 +77,7 @@ def _firewalled(case: Case, name: str, account: Any, rules: Any) -> Finding:
     message = f"{name} admits {', '.join(map(str, admitted)) or 'no address'} only"
     if case.refusal is None or case.refusal.number not in _NETWORK_ROWS:
         return unknown("account", 8, f"{message}; whether that includes the job's network is not known here")
-    mend = f"az storage account update --ids {account['id']} --default-action Allow"
+    mend = f"az storage account update --ids {shlex.quote(account['id'])} --default-action Allow"
     return missing("account", 8, message + _OPENS, mend)
 
 

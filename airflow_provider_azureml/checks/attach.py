@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -41,11 +41,18 @@ def to_compute(case: Case, name: str, resource_id: str) -> Finding:
         return missing(
             "run identity", 6, message, f"az ml compute update --name {name} --user-assigned-identities <id>"
         )
-    had = (case.facts.computes or {}).get(name)
-    ids = [resource_id, *(each.resource_id for each in (had.identities if had else ()) if each.resource_id)]
-    return missing(
-        "run identity", 6, f"{message}; {resource_id.rpartition('/')[2]} is", _put(case, name, ids)
-    )
+    shown = _shown(case, name)
+    if shown is None:
+        return missing("run identity", 6, message, f"Attach it to compute {name}, all others included.")
+    identity = shown.get("identity") or {}
+    ids = [resource_id, *(identity.get("userAssignedIdentities") or {})]
+    mend = _put(case, name, shown, ids)
+    if len(ids) == 1 and "SystemAssigned" in str(identity.get("type")):
+        mend = (
+            f"Compute {name} has an identity of its own (object id {identity.get('principalId')}), which Azure ML "
+            f"replaces by those that are attached. Let the job run as it, or, if nothing else does: {mend}"
+        )
+    return missing("run identity", 6, f"{message}; {resource_id.rpartition('/')[2]} is", mend)
 
 
 def alone(case: Case, compute: Compute) -> Finding:
@@ -55,19 +62,39 @@ def alone(case: Case, compute: Compute) -> Finding:
         f"compute {compute.name} has several identities ({names}), and the job's code names none: set "
         "AZURE_CLIENT_ID in its environment_variables, or keep one"
     )
-    return missing("run identity", 6, message, _put(case, compute.name, [compute.identities[0].resource_id]))
+    shown = _shown(case, compute.name)
+    if shown is None:
+        return missing(
+            "run identity", 6, message, f"Set AZURE_CLIENT_ID, or keep one of compute {compute.name}."
+        )
+    ids = [compute.identities[0].resource_id]
+    return missing("run identity", 6, message, _put(case, compute.name, shown, ids))
 
 
-def _put(case: Case, name: str, ids: Iterable[str]) -> str:
-    """The compute as it is, with these identities."""
-    workspace = case.examination.hook.workspace
-    path = f"/computes/{quote(name)}"
-    read = case.examination.see(resource.get(case.settings.cloud, workspace.path + path))
-    was = read.value or {}
-    told = was.get("properties") or {}
-    properties = {part: told[part] for part in ("computeType", "properties", "resourceId") if told.get(part)}
-    body = {"location": was.get("location"), "properties": properties, **_identity(ids, False)}
-    return _rest("put", workspace.url(path), body)
+def _shown(case: Case, name: str) -> Mapping[str, Any] | None:
+    """The compute as ARM shows it; None where it cannot be read."""
+    path = f"{case.examination.hook.workspace.path}/computes/{quote(name)}"
+    found: Mapping[str, Any] | None = case.examination.see(resource.get(case.settings.cloud, path)).value
+    return found
+
+
+def _put(case: Case, name: str, shown: Mapping[str, Any], ids: Sequence[str]) -> str:
+    """The compute as it is, with these identities.
+
+    A cluster has an identity of its own or attached ones, not both ("Set up authentication between Azure Machine
+    Learning and other services"); where ARM shows both, both are kept.
+    """
+    told = shown.get("properties") or {}
+    identity = shown.get("identity") or {}
+    has_both = bool(identity.get("userAssignedIdentities")) and "SystemAssigned" in str(identity.get("type"))
+    body = {
+        **{part: shown[part] for part in ("location", "tags", "sku") if shown.get(part)},
+        "properties": {
+            part: told[part] for part in ("computeType", "properties", "resourceId") if told.get(part)
+        },
+        **_identity(ids, has_both),
+    }
+    return _rest("put", case.examination.hook.workspace.url(f"/computes/{quote(name)}"), body)
 
 
 def _identity(ids: Iterable[str], has_own: bool) -> dict[str, Any]:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from airflow_provider_azureml.access import diagnose
-from airflow_provider_azureml.access.evaluate import Decision, Deny, Grant, Need, evaluate, grants_of
+from airflow_provider_azureml.access.evaluate import Decision, Deny, Grant, Need
 from airflow_provider_azureml.access.facts import Principal, WorkspaceFacts
+from airflow_provider_azureml.access.holding import Holding
 from airflow_provider_azureml.access.place import Place, place_of
 from airflow_provider_azureml.access.run_identity import Runner, runner_of
 from airflow_provider_azureml.access.step import Step, steps_of
@@ -44,10 +46,10 @@ class Case:
         self.job_name = job
         self.uris = tuple(uris)
         self.given_error = error
-        self._grants: dict[tuple[str, str], Read[list[Grant]]] = {}
+        self._holdings: dict[tuple[str, str], Read[Holding]] = {}
         self._denies: dict[str, Read[list[Deny]]] = {}
         self._accounts: dict[str, Read[Any]] = {}
-        self._groups: dict[str, frozenset[str]] = {}
+        self._groups: dict[str, Read[frozenset[str]]] = {}
         self._own: dict[str, Read[tuple[Permission, ...]]] = {}
 
     @property
@@ -200,30 +202,29 @@ class Case:
         return self._accounts[name]
 
     def judge(self, need: Need, principal_id: str) -> Decision:
-        """Whether a principal may; UNKNOWN with the reason where its roles cannot be read."""
+        """Whether a principal may; UNKNOWN with the reason where what would tell cannot be read."""
         held = self._held(need.scope, principal_id)
-        if held.error:
+        if held.value is None:
             return Decision("UNKNOWN", f"its role assignments cannot be read ({held.problem})")
         denies = self._denied(need.scope)
-        grants = held.value or []
-        if denies.error:
-            found = evaluate(need, grants)
+        groups = self.groups(principal_id) if denies.value else frozenset()
+        decision = replace(held.value, denies=denies.value or (), groups=groups).allows(need)
+        if denies.error and decision.verdict != "DENIED":
             note = f"; deny assignments cannot be read ({denies.problem})"
-            return (
-                Decision(found.verdict, found.reason + note, found.by) if found.verdict != "DENIED" else found
-            )
-        return evaluate(need, grants, denies.value or [], self.and_groups(principal_id))
+            return replace(decision, reason=decision.reason + note)
+        return decision
 
     def grants_seen(self, scope: str, principal_id: str) -> list[Grant]:
         """The grants by which `judge` judged."""
-        return self._held(scope, principal_id).value or []
+        held = self._held(scope, principal_id).value
+        return held.grants if held else []
 
-    def and_groups(self, principal_id: str) -> frozenset[str]:
-        """Object ids of a principal and, where they can be read, of its groups."""
+    def groups(self, principal_id: str) -> frozenset[str] | None:
+        """Object ids of the groups that a principal is in, in lower case; None where they cannot be read."""
         if principal_id not in self._groups:
-            found = self.examination.see(graph.groups_of(self.settings.cloud, principal_id))
-            self._groups[principal_id] = frozenset({principal_id.lower(), *(found.value or ())})
-        return self._groups[principal_id]
+            flow = graph.groups_of(self.settings.cloud, principal_id)
+            self._groups[principal_id] = self.examination.see(flow)
+        return self._groups[principal_id].value
 
     def own_permissions(self, scope: str) -> Read[tuple[Permission, ...]]:
         """What ARM tells the connection's identity about itself at a scope."""
@@ -231,16 +232,16 @@ class Case:
             self._own[scope] = self.examination.own(authorization.permissions(self.settings.cloud, scope))
         return self._own[scope]
 
-    def _held(self, scope: str, principal_id: str) -> Read[list[Grant]]:
+    def _held(self, scope: str, principal_id: str) -> Read[Holding]:
         key = (scope.lower(), principal_id)
-        if key not in self._grants:
-            self._grants[key] = self.examination.see(self._grants_at(scope, principal_id))
-        return self._grants[key]
+        if key not in self._holdings:
+            self._holdings[key] = self.examination.see(self._held_at(scope, principal_id))
+        return self._holdings[key]
 
-    def _grants_at(self, scope: str, principal_id: str) -> Flow[list[Grant]]:
+    def _held_at(self, scope: str, principal_id: str) -> Flow[Holding]:
         cloud = self.settings.cloud
         held = yield from authorization.assignments_of(cloud, scope, principal_id)
-        return grants_of(held, (yield from authorization.definitions_of(cloud, held)))
+        return Holding(principal_id, held, (yield from authorization.definitions_of(cloud, held)))
 
     def _denied(self, scope: str) -> Read[list[Deny]]:
         if scope.lower() not in self._denies:

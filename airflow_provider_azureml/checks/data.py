@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from airflow_provider_azureml.access import acl
-from airflow_provider_azureml.access.evaluate import Decision
+from airflow_provider_azureml.access.command import giving
+from airflow_provider_azureml.access.evaluate import Decision, Grant
 from airflow_provider_azureml.access.needs import needs_of_data
+from airflow_provider_azureml.access.pattern import is_same
 from airflow_provider_azureml.access.place import Place
+from airflow_provider_azureml.access.prefix import below
+from airflow_provider_azureml.checks import barrier
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown
 from airflow_provider_azureml.checks.running import described
-from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.rest import resource
 from airflow_provider_azureml.rest.resource import Posix
 
@@ -75,30 +78,47 @@ def _without(
 ) -> Finding:
     """No role, a condition that does not hold, or a deny."""
     message = f"{what}: {name} may not {access}: {refused.reason}"
-    if "/denyAssignments/" in refused.by:
-        url = f"{case.settings.cloud.resource_manager}{refused.by}?api-version=2022-04-01"
-        return missing("data", 7, message, f"az rest --method delete --url {url}")
-    if refused.by:
-        return missing("data", 7, message, _widened(case, refused.by, place, who, ROLES[access]))
-    return missing("data", 7, message, grant_command(who, ROLES[access], place.scope))
+    if not refused.by or barrier.is_deny(refused):
+        return missing("data", 7, message, barrier.mend(refused, who, ROLES[access], place.scope))
+    grants = case.grants_seen(place.scope, who)
+    held = next(each for each in grants if each.assignment_id == refused.by)
+    if held.principal_id.lower() == who.lower():
+        return missing("data", 7, message, _widened(held, place))
+    message += f" (the assignment is that of group {held.principal_id})"
+    return missing("data", 7, message, _beside(grants, place, who, access))
 
 
-def _widened(case: Case, assignment: str, place: Place, who: str, role: str) -> str:
+def _beside(grants: Sequence[Grant], place: Place, who: str, access: str) -> str:
+    """What a group holds is everybody's in it: it stays, and the identity is admitted to the place itself."""
+    for each in grants:
+        is_own = each.principal_id.lower() == who.lower() and each.role_name == ROLES[access]
+        if is_own and is_same(each.scope, place.scope):
+            return _widened(each, place)
+    if not place.known_path:
+        return giving(who, ROLES[access], place.scope)
+    condition = below(place.container, _text(place.known_path), access)
+    return giving(who, ROLES[access], place.scope, *_under(condition))
+
+
+def _widened(held: Grant, place: Place) -> str:
     """The same role again with a condition that admits the place too: Azure keeps one per role and scope."""
-    held = next(
-        (each for each in case.grants_seen(place.scope, who) if each.assignment_id == assignment), None
-    )
-    if held is None:
-        return ""
-    known = shlex.quote(place.known_path)[1:-1] if place.known_path.startswith("'") else place.known_path
+    known = _text(place.known_path)
     blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
     condition = (
         f"({held.condition}) OR (@Resource[{blobs}:path] StringStartsWith '{known}' "
         f"OR @Request[{blobs}:prefix] StringStartsWith '{known}')"
     )
-    more = ("--condition", shlex.quote(condition), "--condition-version 2.0")
-    made = grant_command(who, held.role_name or role, held.scope, *more)
-    return f"az role assignment delete --ids {assignment} && {made}"
+    made = giving(held.principal_id, held.role_name, held.scope, *_under(condition))
+    return f"az role assignment delete --ids {shlex.quote(held.assignment_id)} && {made}"
+
+
+def _text(path: str) -> str:
+    """A path inside a text of a condition."""
+    return path.replace("'", "\\'")
+
+
+def _under(condition: str) -> tuple[str, ...]:
+    return "--condition", condition, "--condition-version", "2.0"
 
 
 def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: str) -> Finding | None:
@@ -106,20 +126,19 @@ def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: st
     account = case.account(place.account, place.scope).value or {}
     if not (account.get("properties") or {}).get("isHnsEnabled"):
         return None
-    groups = case.and_groups(who) - {who.lower()}
     wanted = acl.on_the_way(place.known_path, access, is_folder=place.is_folder)
     end = list(wanted)[-1]
-    seen: list[tuple[str, str, Posix]] = []
-    for folder, letters in wanted.items():
-        read = case.examination.see(
-            resource.posix(case.settings.cloud, place.account, place.container, folder)
+    seen = _acls(case, place, wanted)
+    told = case.groups(who) if seen else frozenset()
+    groups = told or frozenset()
+    closed = [each for each in seen if not acl.gives(each[2], who, groups, each[1])]
+    if told is None and any(acl.hangs_on_groups(found, who) for _, _, found in closed):
+        message = (
+            f"{what}: {name} has no role, ACLs on the way name groups, and which it is in cannot be read"
         )
-        if read.value is None:
-            return None
-        seen.append((folder, letters, read.value))
+        return unknown("data", 7, message)
     if not any(acl.names(found, who, groups) for _, _, found in seen):
         return None
-    closed = [each for each in seen if not acl.gives(each[2], who, groups, each[1])]
     if not closed:
         return present("data", 7, f"{what}: {name} may {access}, by ACLs of the folders on the way")
     if closed[-1][0] == end:
@@ -132,6 +151,19 @@ def _by_acl(case: Case, what: str, access: str, place: Place, who: str, name: st
         _set_acl(place, folder, acl.with_entry(found.acl, who, letters)) for folder, letters, found in closed
     ]
     return missing("data", 7, message, " && ".join(mends))
+
+
+def _acls(case: Case, place: Place, wanted: Mapping[str, str]) -> list[tuple[str, str, Posix]]:
+    """(folder, letters wanted, ACL and owners) of the folders on the way; none where one of them cannot be read."""
+    seen = []
+    for folder, letters in wanted.items():
+        read = case.examination.see(
+            resource.posix(case.settings.cloud, place.account, place.container, folder)
+        )
+        if read.value is None:
+            return []
+        seen.append((folder, letters, read.value))
+    return seen
 
 
 def _set_acl(place: Place, folder: str, entries: str) -> str:

@@ -13,10 +13,10 @@ from typing import Any
 from airflow_provider_azureml.access.evaluate import Need
 from airflow_provider_azureml.access.facts import Principal
 from airflow_provider_azureml.access.run_identity import Runner
+from airflow_provider_azureml.checks import barrier
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown
 from airflow_provider_azureml.checks.running import compute_of, described
-from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.rest import resource
 
 _KIND = "Microsoft.ContainerRegistry/registries"
@@ -69,7 +69,7 @@ def _pulled(case: Case, name: str, who: Principal | None) -> Finding:
         return present("registry", 9, f"{name}: {described(who)} may pull, by {decision.reason}")
     message = f"{name}: {described(who)} may not pull: {decision.reason}"
     if decision.verdict == "DENIED":
-        return missing("registry", 9, message, grant_command(who.object_id, role, need.scope))
+        return missing("registry", 9, message, barrier.mend(decision, who.object_id, role, need.scope))
     return unknown("registry", 9, f"{name}: {decision.verdict}: {decision.reason}")
 
 

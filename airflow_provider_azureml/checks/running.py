@@ -12,11 +12,10 @@ from airflow_provider_azureml.access.needs import needs_of_data
 from airflow_provider_azureml.access.place import Place
 from airflow_provider_azureml.access.roles import ASSIGN
 from airflow_provider_azureml.access.run_identity import Runner
-from airflow_provider_azureml.checks import attach
+from airflow_provider_azureml.checks import attach, barrier
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown, unused
 from airflow_provider_azureml.checks.sign_in import enabling
-from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.rest import graph
 
 
@@ -113,7 +112,7 @@ def _refused(case: Case) -> Finding | None:
     decision = case.judge(Need(ASSIGN, scope), case.object_id)
     if decision.verdict == "ALLOWED":
         return present("run identity", 6, f"the submitter may assign {scope} now")
-    mend = grant_command(case.object_id, "Managed Identity Operator", scope)
+    mend = barrier.mend(decision, case.object_id, "Managed Identity Operator", scope)
     message = f"the submitter may not assign {scope.rpartition('/')[2]} ({decision.reason})"
     return missing("run identity", 6, message, mend)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from airflow_provider_azureml.access.evaluate import Need
 from airflow_provider_azureml.access.roles import SECRETS
+from airflow_provider_azureml.checks import barrier
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown, unused
-from airflow_provider_azureml.checks.workspace import grant_command
 from airflow_provider_azureml.hooks.examination import Read
 from airflow_provider_azureml.rest import graph, resource
 
@@ -42,14 +42,14 @@ def _vault(case: Case, name: str, reader: str, secret: str) -> Finding:
         return refused
     who = _object_id(case, reader)
     properties = read.value.get("properties") or {}
-    if properties.get("enableRbacAuthorization") is False:
+    if properties.get("enableRbacAuthorization") is not True:
         return _by_policy(name, properties, who)
     if not who:
         return unknown("vault", 9, f"{name}: who reads it is not known")
     scope = f"{read.value['id']}/secrets/{secret}" if secret else str(read.value["id"])
     decision = case.judge(Need(READ_SECRET, scope, data=True), who)
     if decision.verdict == "DENIED" and secret:
-        mend = grant_command(who, "Key Vault Secrets User", scope)
+        mend = barrier.mend(decision, who, "Key Vault Secrets User", scope)
         return missing(
             "vault", 9, f"{name}: object id {who} may not read '{secret}': {decision.reason}", mend
         )

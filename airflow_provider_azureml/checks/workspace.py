@@ -5,22 +5,12 @@ from __future__ import annotations
 
 from airflow_provider_azureml.access.evaluate import Decision, Grant, Need, evaluate
 from airflow_provider_azureml.access.roles import WORK
+from airflow_provider_azureml.checks import barrier
 from airflow_provider_azureml.checks.case import Case
 from airflow_provider_azureml.checks.finding import Finding, missing, present, unknown, unused
-from airflow_provider_azureml.rest import authorization, resource
+from airflow_provider_azureml.rest import resource
 
 _SUBMIT = next(work for work in WORK if work.what == "submit a job")
-
-
-def grant_command(object_id: str, role: str, scope: str, *more: str) -> str:
-    """The command that gives a role."""
-    words = [
-        f"az role assignment create --assignee-object-id {object_id}",
-        "--assignee-principal-type ServicePrincipal",
-        f"--role '{role}' --scope {scope}",
-        *more,
-    ]
-    return " ".join(words)
 
 
 def permission(case: Case) -> Finding:
@@ -43,12 +33,12 @@ def _refused(case: Case, scope: str, refused: dict[str, Decision]) -> Finding:
     absent = _absence(case, scope)
     if absent:
         return absent
-    if "/denyAssignments/" in first.by:
-        mend = f"az rest --method delete --url {case.settings.cloud.resource_manager}{first.by}?api-version={authorization.API_VERSION}"
-        return missing("workspace", 5, f"{first.reason} forbids it: ask its owner", mend)
+    mend = barrier.mend(first, case.object_id, _SUBMIT.role, scope)
+    if barrier.is_deny(first):
+        return missing("workspace", 5, f"{first.reason} forbids it", mend)
     names = ", ".join(action.partition("/workspaces/")[2] for action in refused)
     message = f"object id {case.object_id} may not: {names} ({first.reason})"
-    return missing("workspace", 5, message, grant_command(case.object_id, _SUBMIT.role, scope))
+    return missing("workspace", 5, message, mend)
 
 
 def _absence(case: Case, scope: str) -> Finding | None:
@@ -63,10 +53,10 @@ def _absence(case: Case, scope: str) -> Finding | None:
 
 
 def _judged(case: Case, need: Need) -> Decision:
-    """By its assignments where they can be read; else by what ARM tells the identity about itself."""
+    """By its assignments where they can be read; else by what ARM tells the identity about itself: not by denies."""
     if case.examination.has_reader and case.object_id:
         decision = case.judge(need, case.object_id)
-        if decision.verdict != "UNKNOWN":
+        if decision.verdict != "UNKNOWN" or barrier.is_deny(decision):
             return decision
     own = case.own_permissions(need.scope)
     if own.value is None:

@@ -48,7 +48,9 @@ class StorageAccount:
 class Vault:
     """A Key Vault.
 
-    :param has_roles: whether roles decide; access policies do otherwise, and roles count for nothing.
+    :param has_roles: whether roles decide; else access policies do, and roles count for nothing. At this API version
+        null means that they do not ("VaultProperties": "If null or not specified, the vault is created with the default
+        value of false").
     """
 
     resource_id: str
@@ -113,4 +115,4 @@ def _identity(item: Mapping[str, Any]) -> ManagedIdentity:
 
 def _vault(item: Mapping[str, Any]) -> Vault:
     told = item.get("properties") or {}
-    return Vault(str(item["id"]), str(item["name"]), told.get("enableRbacAuthorization") is not False)
+    return Vault(str(item["id"]), str(item["name"]), told.get("enableRbacAuthorization") is True)

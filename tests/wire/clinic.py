@@ -48,7 +48,7 @@ OWN = {  # whose eyes the doctor has, and who sits at the keyboard
     ],
     "applications": [
         _application("doctor", "Directory.Read.All", "Application.Read.All", "GroupMember.Read.All"),
-        _application("person", "Application.ReadWrite.All", "Directory.Read.All"),
+        _application("person", "Application.ReadWrite.All", "Directory.Read.All", "Group.ReadWrite.All"),
     ],
     "role_assignments": [
         {"principal": "person", "role": "Owner", "scope": "subscription"},
@@ -70,6 +70,7 @@ class Clinic:
     client: Client
     environment: dict[str, str]
     revoked: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
 
     def heal(self) -> None:
         """Everything as it was, whatever a fault or its mend has left."""
@@ -84,6 +85,8 @@ class Clinic:
             answer = self.client.http.put(url, headers=self.client.bearer("owner", ARM), json=body)
             assert answer.status_code in (200, 201, 409), answer.text  # 409: its mend has made another one
         self.revoked.clear()
+        while self.groups:
+            self.graph("DELETE", f"groups/{self.groups.pop()}", who="person")
         lake = {"networkAcls": {"defaultAction": "Allow"}, "allowSharedKeyAccess": False}
         path = self.resource("Microsoft.Storage/storageAccounts", "nightlylake")
         self.arm("PATCH", path, {"properties": lake}, "2023-05-01")
@@ -97,8 +100,8 @@ class Clinic:
         url = f"{ARM}{path}{'&' if '?' in path else '?'}api-version={version}"
         return self._call(method, url, "owner", ARM, body)
 
-    def graph(self, method: str, path: str, body: Any = None) -> Any:
-        return self._call(method, f"{GRAPH}/v1.0/{path}", "directory-admin", GRAPH, body)
+    def graph(self, method: str, path: str, body: Any = None, who: str = "directory-admin") -> Any:
+        return self._call(method, f"{GRAPH}/v1.0/{path}", who, GRAPH, body)
 
     def vault(self, method: str, path: str, body: Any = None, vault: str = "nightlyvault") -> Any:
         return self._call(
@@ -125,6 +128,19 @@ class Clinic:
         for each in gone:
             self.arm("DELETE", each["id"])
         self.revoked += gone
+
+    def group(self, *members: str) -> str:
+        """A security group of these principals, until all is healed; its object id."""
+        ids = [self.sandbox.principal(each)["object_id"] for each in members]
+        body = {
+            "displayName": "clinic",
+            "mailNickname": "clinic",
+            "mailEnabled": False,
+            "securityEnabled": True,
+            "members@odata.bind": [f"{GRAPH}/v1.0/directoryObjects/{each}" for each in ids],
+        }
+        self.groups.append(str(self.graph("POST", "groups", body, who="person")["id"]))
+        return self.groups[-1]
 
     @property
     def subscription(self) -> str:

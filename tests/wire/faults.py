@@ -192,6 +192,17 @@ def deep(clinic: Clinic) -> Outcome:
 def conditional(clinic: Clinic) -> None:
     """The role is there, under a condition that admits another folder."""
     clinic.revoke("run-train", "/containers/features")
+    assigned(clinic, clinic.revoked[-1]["properties"]["principalId"], "ServicePrincipal")
+
+
+def conditional_by_group(clinic: Clinic) -> None:
+    """A group that the identity is in has the role, under such a condition; the identity has none itself."""
+    clinic.revoke("run-train", "/containers/features")
+    assigned(clinic, clinic.group("run-train"), "Group")
+
+
+def assigned(clinic: Clinic, principal_id: str, kind: str) -> None:
+    """What was revoked, for somebody, below another folder."""
     blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
     condition = (
         f"((!(ActionMatches{{'{blobs}/read'}} AND NOT SubOperationMatches{{'Blob.List'}})) OR "
@@ -202,8 +213,8 @@ def conditional(clinic: Clinic) -> None:
     told = clinic.revoked[-1]["properties"]
     body = {
         "roleDefinitionId": told["roleDefinitionId"],
-        "principalId": told["principalId"],
-        "principalType": "ServicePrincipal",
+        "principalId": principal_id,
+        "principalType": kind,
         "condition": condition,
         "conditionVersion": "2.0",
     }
@@ -385,6 +396,7 @@ FAULTS = (
         reading(),
     ),
     Fault("the condition of its role admits another folder", 20, conditional, reading()),
+    Fault("the condition of its group's role admits another folder", 20, conditional_by_group, reading()),
     Fault(
         "a download is refused", 24, revoked("run-train", "/containers/features"), reading(mode="download")
     ),

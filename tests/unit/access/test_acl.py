@@ -68,3 +68,9 @@ def test_each_folder_of_the_way_is_passed_through_and_the_place_is_used(
     path: str, access: str, is_folder: bool, letters: dict[str, str]
 ) -> None:
     assert acl.on_the_way(path, access, is_folder=is_folder) == letters
+
+
+def test_an_acl_hangs_on_groups_where_it_names_some_and_not_the_identity() -> None:
+    assert acl.hangs_on_groups(Posix(f"user::rwx,group:{TEAM}:r-x,mask::r-x,other::---"), ME)
+    assert not acl.hangs_on_groups(Posix(f"user:{ME.upper()}:--x,group:{TEAM}:r-x,mask::r-x"), ME)
+    assert not acl.hangs_on_groups(Posix("user::rwx,group::r-x,other::---"), ME)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from airflow_provider_azureml.access.diagnose import Finding, diagnose
@@ -76,3 +78,17 @@ def test_no_braces_are_left_in_any_finding() -> None:
         finding = diagnose(text)
         assert finding is not None
         assert "{" not in finding.cause + finding.mend
+
+
+def test_a_shell_reads_the_mend_whatever_the_names_hold() -> None:
+    group = "/subscriptions/s/resourceGroups/team (dev)"
+    finding = diagnose(f"AuthorizationFailed: object id 'o-1', action 'a/b/write' over scope '{group}'")
+    assert finding is not None
+    assert shlex.split(finding.mend)[-1] == group
+    finding = diagnose(MOUNT, run_identity="id-1", scope_of=lambda datastore: f"{group}/{datastore}")
+    assert finding is not None
+    assert shlex.split(finding.mend)[-1] == f"{group}/raw"
+    text = "Could not find datastore 'x' in workspace ws"
+    finding = diagnose(text, facts={"group": "team (dev)"})
+    assert finding is not None
+    assert "--resource-group 'team (dev)' " in finding.mend

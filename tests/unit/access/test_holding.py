@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from airflow_provider_azureml.access.declared import DeclaredGrant
-from airflow_provider_azureml.access.evaluate import Permission
+from airflow_provider_azureml.access.evaluate import Deny, Permission
 from airflow_provider_azureml.access.holding import Holding, as_grants, differing, uses
 from airflow_provider_azureml.access.roles import ROLES
 from airflow_provider_azureml.rest.authorization import Assignment, RoleDefinition
@@ -45,3 +45,11 @@ def test_more_and_less_of_a_custom_role_are_told_apart() -> None:
     )
     assert "lacks data " in differing(role, other)
     assert "has more: a/b" in differing(role, other)
+
+
+def test_a_role_that_could_not_be_read_hides_no_deny() -> None:
+    held = Assignment("/ra", "p", f"/x/{READER.guid}", RAW)
+    need = uses(GRANT, READER)[0]
+    assert Holding("p", [held], {}).allows(need).verdict == "UNKNOWN"
+    deny = Deny("d", "lock", RAW, (Permission(data_actions=("*",)),), frozenset({"p"}))
+    assert Holding("p", [held], {}, [deny]).allows(need).by == "d"

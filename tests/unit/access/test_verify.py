@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
-from shlex import split
 
 import pytest
 
@@ -106,7 +106,7 @@ def test_the_command_is_one_of_the_shell_whatever_the_resource_group_is_called()
     scope = WORKSPACE.replace("/g/", "/it's (prod)/")
     denied = replace(SUBMIT, need=replace(SUBMIT.need, scope=scope))
     text = str(refusal([Judged(denied, Decision("DENIED", "none"))], "s"))
-    assert split(text.partition("Mend: ")[2])[-2:] == ["--scope", scope]
+    assert shlex.split(text.partition("Mend: ")[2])[-2:] == ["--scope", scope]
 
 
 def test_what_is_not_certain_is_one_line() -> None:
@@ -119,3 +119,11 @@ def test_what_is_not_certain_is_one_line() -> None:
     ]
     assert doubts(found) == "1 CONDITIONAL, 2 UNKNOWN of 4 needs (run: not read; run: if)"
     assert doubts(found[:1]) == ""
+
+
+def test_the_command_names_a_role_or_leaves_a_blank_and_a_shell_reads_either() -> None:
+    scope = WORKSPACE.replace("/g/", "/team (dev)/")
+    wanted = Wanted("submitter", Need("a/b/write", scope), "submits", "", "me")
+    text = str(refusal([Judged(wanted, Decision("DENIED", "no role assignment"))], "me"))
+    words = shlex.split(text.partition("Mend: ")[2])
+    assert words[-4:] == ["--role", "<a role with a/b/write>", "--scope", scope]

@@ -87,6 +87,20 @@ def holding(hook: CannedHook, *roles: tuple[str, str], condition: str = "") -> C
     return hook
 
 
+def deny(named: str, excluded: str = "") -> dict[str, Any]:
+    """A deny assignment of all data actions on the container."""
+    return {
+        "id": "/subscriptions/sub/providers/Microsoft.Authorization/denyAssignments/d",
+        "properties": {
+            "denyAssignmentName": "d",
+            "scope": CONTAINER,
+            "permissions": [{"dataActions": ["*"]}],
+            "principals": [{"id": named}],
+            "excludePrincipals": [{"id": excluded}] if excluded else [],
+        },
+    }
+
+
 def definition(name: str) -> dict[str, Any]:
     return {
         "id": role_id(name),

@@ -74,5 +74,5 @@ def test_public_access_that_is_off_is_named() -> None:
 def test_a_workspace_that_may_not_look_gets_reader_on_the_account() -> None:
     hook = lake().on("GET", "/workspaces/ws", {"identity": {"principalId": "o-ws"}})
     told = found(hook, error="AzureIdentityAccessTokenResolution.FirewallSettingsResolutionFailure")
-    assert told.hint.endswith(f"--role 'Reader' --scope {LAKE}")
+    assert told.hint.endswith(f"--role Reader --scope {LAKE}")
     assert "o-ws" in told.message

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from airflow_provider_azureml.access.evaluate import Need
+import pytest
+
+from airflow_provider_azureml.access.evaluate import EVERYONE, Need
 from tests.unit.canned import DENIED
-from tests.unit.checks.patients import CONTAINER, GUID, JOB, Patient, case, holding, submitted
+from tests.unit.checks.patients import CONTAINER, GUID, JOB, Patient, case, deny, holding, role_id, submitted
 
 READ = Need("Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read", CONTAINER, data=True)
 
@@ -71,3 +73,32 @@ def test_a_mend_is_filled_with_the_connections_own_ids() -> None:
     patient = case(Patient(), error="AADSTS7000112: disabled")
     assert patient.refusal is not None
     assert patient.refusal.mend == f"az ad sp update --id {GUID} --set accountEnabled=true"
+
+
+def test_a_role_that_cannot_be_read_makes_unknown_never_denied() -> None:
+    reader = "Storage Blob Data Reader"
+    hook = holding(Patient(), (reader, CONTAINER)).on("GET", role_id(reader), DENIED)
+    decision = case(hook).judge(READ, "o-run")
+    assert (decision.verdict, decision.reason) == ("UNKNOWN", "a role that it holds could not be read")
+    hook.on("GET", "/denyAssignments", DENIED)
+    assert case(hook).judge(READ, "o-run").verdict == "UNKNOWN"
+
+
+def test_a_role_that_cannot_be_read_does_not_hide_a_deny() -> None:
+    reader = "Storage Blob Data Reader"
+    hook = holding(Patient(), (reader, CONTAINER)).on("GET", role_id(reader), DENIED)
+    hook.on("GET", "/denyAssignments", {"value": [deny(EVERYONE)]})
+    decision = case(hook).judge(READ, "o-run")
+    assert decision.verdict == "DENIED"
+    assert "deny assignment 'd'" in decision.reason
+
+
+@pytest.mark.parametrize("named, excluded", [("g-run", ""), (EVERYONE, "g-run")])
+def test_a_deny_about_a_group_is_unknown_where_groups_cannot_be_read(named: str, excluded: str) -> None:
+    hook = holding(Patient(), ("Storage Blob Data Reader", CONTAINER))
+    hook.on("GET", "/denyAssignments", {"value": [deny(named, excluded)]})
+    assert case(hook).judge(READ, "o-run").verdict == ("ALLOWED" if not excluded else "DENIED")
+    hook.on("POST", "/getMemberGroups", {"value": ["g-run"]})
+    assert case(hook).judge(READ, "o-run").verdict == ("DENIED" if not excluded else "ALLOWED")
+    hook.on("POST", "/getMemberGroups", DENIED)
+    assert case(hook).judge(READ, "o-run").verdict == "UNKNOWN"

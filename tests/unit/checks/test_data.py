@@ -5,10 +5,15 @@ import shlex
 from typing import Any, ClassVar
 
 from airflow_provider_azureml.access.condition import parse
+from airflow_provider_azureml.access.evaluate import EVERYONE, Grant, evaluate
+from airflow_provider_azureml.access.needs import needs_of_data
+from airflow_provider_azureml.access.place import Place
+from airflow_provider_azureml.access.prefix import below
+from airflow_provider_azureml.access.roles import ROLES
 from airflow_provider_azureml.checks.data import places
 from airflow_provider_azureml.rest.flow import Response
 from tests.unit.canned import DENIED, CannedHook
-from tests.unit.checks.patients import CONTAINER, JOB, STORE, Patient, case, holding, submitted
+from tests.unit.checks.patients import CONTAINER, JOB, STORE, Patient, case, deny, holding, role_id, submitted
 
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 READER = "Storage Blob Data Reader"
@@ -123,3 +128,81 @@ def test_acls_that_name_nobody_are_not_what_gives_access() -> None:
     hook = Lake()
     hook.acls = {"": "user::rwx,other::---", "x": "user::rwx,other::---"}
     assert "role assignment create" in found(holding(submitted(hook))).hint
+
+
+def test_a_deny_is_lifted_by_its_owner_and_by_no_command() -> None:
+    hook = holding(submitted(Patient()), (READER, CONTAINER)).on("HEAD", r"/raw/.*", DENIED)
+    told = found(hook.on("GET", "/denyAssignments", {"value": [deny(EVERYONE)]}))
+    assert told.is_problem
+    assert told.hint.startswith("No role helps")
+    assert "az rest" not in told.hint
+
+
+def test_acls_of_groups_are_unknown_where_the_groups_of_the_identity_cannot_be_read() -> None:
+    hook = Lake()
+    opened = "user::rwx,group:g-run:r-x,mask::r-x,other::---"
+    hook.acls = {"": opened, "x": opened}
+    holding(submitted(hook)).on("POST", "/getMemberGroups", {"value": ["g-run"]})
+    assert found(hook).level == "present"
+    told = found(hook.on("POST", "/getMemberGroups", DENIED))
+    assert told.level == "unknown"
+    assert "which it is in cannot be read" in told.message
+
+
+def of_group(hook: CannedHook, *own: str, path: str = "x") -> CannedHook:
+    """The role is a group's, below another path; the identity has it itself under these conditions."""
+    job = {**JOB, "inputs": {"d": {"uri": f"azureml://datastores/raw/paths/{path}"}}}
+    holding(submitted(hook, job), (READER, CONTAINER)).on("HEAD", r"/raw/.*", DENIED)
+    group = ("/assignments/group", "g-team", below("raw", "elsewhere/", "read"))
+    listed = [group, *((f"/assignments/own-{n}", "O-RUN", each) for n, each in enumerate(own))]
+    told = [
+        {
+            "id": number,
+            "properties": {
+                "principalId": who,
+                "roleDefinitionId": role_id(READER),
+                "scope": CONTAINER,
+                "condition": condition,
+            },
+        }
+        for number, who, condition in listed
+    ]
+    return hook.on("GET", "/roleAssignments", {"value": told})
+
+
+def after(hint: str, path: str) -> set[str]:
+    """What the mended assignment of the identity comes to, for all that reading below a path asks."""
+    words = shlex.split(hint)
+    role, scope, condition = (words[words.index(f"--{each}") + 1] for each in ("role", "scope", "condition"))
+    grant = Grant("new", "o-run", "r", role, scope, ROLES[role].permissions, condition)
+    needs = needs_of_data("run", "read", Place("", "lake", "raw", path, CONTAINER), "")
+    return {evaluate(each.need, [grant]).verdict for each in needs}
+
+
+def test_a_groups_conditional_assignment_stays_and_the_identity_gets_its_own_beside_it() -> None:
+    told = found(of_group(Patient()))
+    assert "/assignments/group" not in told.hint
+    assert told.hint.startswith("az role assignment create --assignee-object-id o-run ")
+    assert "assignment is that of group g-team" in told.message
+    assert after(told.hint, "x") == {"ALLOWED"}
+    assert after(told.hint, "y") == after(told.hint, "elsewhere") == {"DENIED"}
+
+
+def test_the_identitys_own_assignment_is_widened_where_azure_takes_no_second_one() -> None:
+    told = found(of_group(Patient(), below("raw", "other/", "read")))
+    assert told.hint.startswith(
+        "az role assignment delete --ids /assignments/own-0 && az role assignment create"
+    )
+    assert after(told.hint, "x") == after(told.hint, "other") == {"ALLOWED"}
+    assert "ALLOWED" not in after(told.hint, "y")
+
+
+def test_beside_a_group_the_whole_container_is_given_without_a_condition() -> None:
+    assert "--condition" not in found(of_group(Patient(), path="")).hint
+
+
+def test_a_quote_in_a_path_does_not_end_the_text_of_a_condition() -> None:
+    words = shlex.split(found(of_group(Patient(), path="it's")).hint)
+    condition = words[words.index("--condition") + 1]
+    parse(condition)
+    assert r"StringStartsWith 'it\'s/'" in condition

@@ -40,7 +40,7 @@ def test_who_may_not_gets_the_least_role_on_that_registry() -> None:
     told = found(holding(patient()))
     assert told.is_problem
     assert told.hint.startswith("az role assignment create --assignee-object-id o-run ")
-    assert told.hint.endswith(f"--role 'AcrPull' --scope {REGISTRY}")
+    assert told.hint.endswith(f"--role AcrPull --scope {REGISTRY}")
 
 
 def test_a_registry_of_repository_permissions_takes_another_role() -> None:

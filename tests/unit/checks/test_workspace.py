@@ -60,7 +60,8 @@ def test_a_deny_is_named_and_no_role_is_offered() -> None:
     reader.on("GET", "/workspaces/ws", {"id": WORKSPACE})
     found = permission(case(Patient(), reader=reader))
     assert "deny assignment 'locked'" in found.message
-    assert "role assignment create" not in found.hint
+    assert found.hint.startswith("No role helps")
+    assert "az rest" not in found.hint
 
 
 def test_a_connection_without_workspace_does_not_use_the_plane() -> None:
@@ -68,3 +69,17 @@ def test_a_connection_without_workspace_does_not_use_the_plane() -> None:
     few = {name: value for name, value in EXTRA.items() if name != "workspace_name"}
     hook.settings = parse("azureml_train", "azureml", None, "s3cret", None, few)
     assert permission(case(hook)).level == "not used"
+
+
+def test_a_deny_that_may_be_about_a_group_stays_unknown_though_arm_lists_the_actions() -> None:
+    deny = {
+        "id": f"{WORKSPACE}/providers/Microsoft.Authorization/denyAssignments/d",
+        "properties": {
+            "scope": WORKSPACE,
+            "permissions": [{"actions": ["*/write"]}],
+            "principals": [{"id": "g-some"}],
+        },
+    }
+    reader = holding(CannedHook(), ("AML Job Submitter", WORKSPACE))
+    reader.on("GET", "/denyAssignments", {"value": [deny]}).on("POST", "/getMemberGroups", DENIED)
+    assert permission(case(Patient().on("GET", "/permissions", OURS), reader=reader)).level == "unknown"

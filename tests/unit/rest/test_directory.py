@@ -62,9 +62,16 @@ def test_vaults_say_whether_roles_count_there() -> None:
     items = [
         {"id": "/v/1", "name": "1", "properties": {"enableRbacAuthorization": False}},
         {"id": "/v/2", "name": "2", "properties": {"enableRbacAuthorization": True}},
+        {"id": "/v/3", "name": "3", "properties": {"enableRbacAuthorization": None}},
+        {"id": "/v/4", "name": "4", "properties": {}},
     ]
     hook = CannedHook().on("GET", "/vaults", {"value": items})
-    assert [each.has_roles for each in hook.run(directory.vaults(CLOUD, SCOPE))] == [False, True]
+    assert [each.has_roles for each in hook.run(directory.vaults(CLOUD, SCOPE))] == [
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_principals_of_one_display_name_are_all_found_whatever_the_name_holds() -> None:
