@@ -58,7 +58,10 @@ class AzureKeyVaultHook(AzureMLHook):
         tags: Mapping[str, str] | None = None,
         content_type: str = "",
     ) -> str:
-        """Write a new version, which is the latest at once; returns the version."""
+        """Write a new version, which is the latest at once; returns the version.
+
+        A PUT whose answer was lost is sent again, so that there may be a second version that is the same.
+        """
         mask_secret(value)
         with self._client("PUT", f"/secrets/{name}") as client:
             made = client.set_secret(
