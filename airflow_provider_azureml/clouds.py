@@ -94,6 +94,30 @@ CLOUDS = {
     )
 }
 
+EXCESS = "carries more than a host: a path, user, password, query or fragment."
+"""What is wrong with an address that should be scheme and host."""
+
+
+def is_bare(url: str) -> bool:
+    """Whether an address is without all that may hold a secret, such as a SAS: user, password, query, fragment."""
+    try:
+        parts = urlsplit(url)
+        readable = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return readable and not any(mark in url for mark in "@?#")
+
+
+def shown(url: object) -> str:
+    """Scheme and host of what a person gave as an address: all of it that a log or an exception may have."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        return "what was given"
+    known = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "")
+    return f"'{parts.scheme}://{parts.hostname}'" if known else "what was given"
+
+
 _HOST = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z0-9-]+")
 _SUFFIXES = ("storage_suffix", "vault_suffix", "region_suffix")
 
@@ -124,8 +148,12 @@ def _check_endpoint(field: str, name: str, value: object) -> None:
     elif name in ("name", "assertion_audience"):
         good, like = bool(text), "a text"
     else:
-        parts = urlsplit(text)
-        good = parts.scheme == "https" and bool(_HOST.fullmatch(parts.hostname or ""))
+        good = is_bare(text) and _is_https(text)
         like = "an address, like https://management.azure.com"
     if not good:
-        raise ConfigurationError(f"{field}, '{name}'", f"{value!r} is no endpoint.", f"Give {like}.")
+        raise ConfigurationError(f"{field}, '{name}'", f"{shown(value)} is no endpoint.", f"Give {like}.")
+
+
+def _is_https(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" and bool(_HOST.fullmatch(parts.hostname or ""))

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_azureml.clouds import CLOUDS, Cloud, cloud_of
+from airflow_provider_azureml.clouds import CLOUDS, EXCESS, Cloud, cloud_of, is_bare, shown
 from airflow_provider_azureml.errors import ConfigurationError
 from airflow_provider_azureml.ways import (
     EVERYWHERE,
@@ -221,14 +221,16 @@ class _Chosen:
             if text is None or (text == SYSTEM_ASSIGNED and self._may_be_system(name)):
                 continue
             if not form.pattern.fullmatch(text):
-                raise self.error(name, f"'{text}' is not {form.called}.", form.mend)
+                told = shown(text) if name.endswith("_url") else f"'{text}'"
+                raise self.error(name, f"{told} is not {form.called}.", form.mend)
 
     def check_addresses(self, cloud: Cloud) -> None:
         for name, like in URLS.items():
-            url = self.values.get(name)
-            if url and (not cloud.trusts(url) or urlsplit(url).path not in ("", "/")):
-                problem = f"'{url}' is not a host of cloud '{cloud.name}'."
-                raise self.error(name, problem, f"Give it like {like.format(cloud=cloud)}.")
+            url, mend = self.values.get(name), f"Give it like {like.format(cloud=cloud)}."
+            if url and not (is_bare(url) and urlsplit(url).path in ("", "/")):
+                raise self.error(name, f"{shown(url)} {EXCESS}", mend)
+            if url and not cloud.trusts(url):
+                raise self.error(name, f"{shown(url)} is not a host of cloud '{cloud.name}'.", mend)
 
     def _vouchers_form(self) -> Mapping[str, Form]:
         vouched = self.values.get("federated_source") == "managed_identity"

@@ -37,7 +37,8 @@ def places(case: Case) -> Iterator[Finding]:
         else:
             who = runner.principal.object_id if runner and runner.principal else case.object_id
             name = described(runner.principal) if runner and runner.principal else f"object id {who}"
-            yield _judged(case, f"{what} ({place.uri})", access, place, who, name)
+            told = what if what == place.uri else f"{what} ({place.uri})"
+            yield _judged(case, told, access, place, who, name)
     yield from _unnamed(case)
     yield from _upload(case)
 

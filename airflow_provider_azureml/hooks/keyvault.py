@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_azureml.clouds import EXCESS, is_bare, shown
 from airflow_provider_azureml.compat import mask_secret
-from airflow_provider_azureml.errors import NotFoundError, ServiceError
+from airflow_provider_azureml.errors import ConfigurationError, NotFoundError, ServiceError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest.azure_error import translate
 from airflow_provider_azureml.rest.flow import Request
@@ -38,9 +39,12 @@ class AzureKeyVaultHook(AzureMLHook):
 
     @property
     def vault_url(self) -> str:
-        """The vault's address. Raises ConfigurationError when there is none."""
+        """The vault's address. Raises ConfigurationError when there is none, or more than an address."""
         if not self._vault_url:
             self.settings.require("vault_url")
+        elif not is_bare(self._vault_url):
+            mend = "Give it like https://<vault>.vault.azure.net."
+            raise ConfigurationError("vault_url", f"{shown(self._vault_url)} {EXCESS}", mend)
         return (self._vault_url or self.settings.vault_url).rstrip("/")
 
     def get_secret(self, name: str, version: str = "") -> str:
@@ -59,7 +63,10 @@ class AzureKeyVaultHook(AzureMLHook):
         tags: Mapping[str, str] | None = None,
         content_type: str = "",
     ) -> str:
-        """Write a new version, which is the latest at once; returns the version."""
+        """Write a new version, which is the latest at once; returns the version.
+
+        A PUT whose answer was lost is sent again, so that there may be a second version that is the same.
+        """
         mask_secret(value)
         with self._client("PUT", f"/secrets/{name}") as client:
             made = client.set_secret(

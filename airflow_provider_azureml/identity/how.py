@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from airflow_provider_azureml.connection import Settings
 from airflow_provider_azureml.identity import source_gcp_metadata, workload_identity
 
-WEBHOOKS = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST")
-"""What AKS's webhook sets; with all of it azure-identity's managed identity is the pod's workload identity."""
+WEBHOOKS = ("AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST")
+"""What AKS's webhook always sets; with all of it azure-identity's managed identity is the pod's workload identity."""
+POD = "the pod's workload identity"
 
 
 def described(settings: Settings) -> str:
@@ -66,4 +67,4 @@ def backend(environment: Mapping[str, str]) -> str:
         return "Azure Arc" if has("IMDS_ENDPOINT") else "nobody (IDENTITY_ENDPOINT without IDENTITY_HEADER)"
     if has("MSI_ENDPOINT"):
         return "Azure ML" if has("MSI_SECRET") else "Cloud Shell"
-    return "the pod's workload identity" if has(*WEBHOOKS) else "IMDS"
+    return POD if has(*WEBHOOKS) else "IMDS"

@@ -17,7 +17,7 @@ def assertion(settings: Settings, mask: Mask) -> Fetch:
 
     Its audience is not looked at: Entra may write the exchange's own id there.
     """
-    source = managed_identity.of_client(settings.source_client_id)
+    source = managed_identity.of_client(settings, "source_client_id")
     scope = f"{settings.cloud.assertion_audience}/.default"
 
     def fetch() -> str:

@@ -100,7 +100,7 @@ def in_vault(settings: Settings, mask: Callable[[str], None]) -> Stored:
     from azure.core.exceptions import AzureError
     from azure.keyvault.secrets import SecretClient
 
-    reader = managed_identity.of_client(settings.credential_reader_client_id)
+    reader = managed_identity.of_client(settings, "credential_reader_client_id")
     with SecretClient(settings.credential_vault_url, reader, **sync_options()) as client:
         try:
             found = client.get_secret(settings.credential_name)

@@ -38,9 +38,13 @@ HEADERS = {
 MOST_EVENTS = 1000
 SET_UP = "Set [azureml] access_report to a file, and run: airflow-azureml access check --out FILE"
 User = Annotated[Any, Depends(get_user)]
-Id = Annotated[str, Query(min_length=1)]
+RunId = Annotated[str, Query(min_length=1)]
 TRAIL = [Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.AUDIT_LOG))]
-"""Airflow's own right to the audit log of the DAG that the query names as `dag_id`."""
+"""Airflow's own right to the audit log of the DAG that the path names as `{dag_id}`.
+
+Never of one that the query names: before 3.1.7 Airflow looks for it in the path only, and would ask
+for the right to the audit log of any DAG.
+"""
 router = APIRouter()
 denials = Denials()
 
@@ -119,14 +123,14 @@ def _not_here(folder: Path) -> str:
     return f"There is no audit log in {folder} on this machine: either nothing has run yet, or it is elsewhere. {mend}"
 
 
-@router.get("/api/runs", dependencies=TRAIL)
-def runs(dag_id: Id) -> dict[str, Any]:
+@router.get("/api/dags/{dag_id}/runs", dependencies=TRAIL)
+def runs(dag_id: str) -> dict[str, Any]:
     """The newest runs of a DAG."""
     return {"runs": source.runs_of(dag_id)}
 
 
-@router.get("/api/trail", dependencies=TRAIL)
-def events(dag_id: Id, run_id: Id) -> dict[str, Any]:
+@router.get("/api/dags/{dag_id}/trail", dependencies=TRAIL)
+def events(dag_id: str, run_id: RunId) -> dict[str, Any]:
     """Who did what in a run, oldest first, and at most `MOST_EVENTS` of it."""
     folder = audit_folder()
     if not folder.is_dir():

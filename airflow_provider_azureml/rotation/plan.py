@@ -103,7 +103,7 @@ def next_step(
     working = {password.key_id for password in passwords if password.ends_at > now}
     ordered = order(versions)
     alive = [version for version in ordered if version.enabled]
-    older = [version for version in alive[:-1] if version.is_ours]
+    older = _retirable(alive)
     for version in older:
         if version.key_id not in working:
             return DisableVersion(version.version, "its password no longer works")
@@ -132,13 +132,22 @@ def order(versions: Sequence[SecretVersion]) -> list[SecretVersion]:
     return sorted(versions, key=lambda item: (item.created_at, item.version not in followed))
 
 
+def _retirable(alive: Sequence[SecretVersion]) -> list[SecretVersion]:
+    """Versions of ours that hold something else than the latest one does, oldest first.
+
+    A PUT that was sent again makes twins with one password. Which of two twins of the same second Key
+    Vault takes for the latest is not to be seen here; both go when their successor does.
+    """
+    latest = alive[-1].key_id if alive else ""
+    return [item for item in alive[:-1] if item.is_ours and (not latest or item.key_id != latest)]
+
+
 def _stray(ours: Sequence[Password], versions: Sequence[SecretVersion]) -> RemovePassword | None:
-    """A password that no version holds cannot be recovered; one of a disabled version is retired."""
-    holders = {version.key_id: version for version in versions if version.key_id}
+    """A password that no version holds cannot be recovered; one of disabled versions only is retired."""
     for password in ours:
-        holder = holders.get(password.key_id)
-        if holder is None:
+        holders = [version for version in versions if version.key_id == password.key_id]
+        if not holders:
             return RemovePassword(password.key_id, "no version of the secret holds it")
-        if not holder.enabled:
-            return RemovePassword(password.key_id, f"its version {holder.version} is disabled")
+        if not any(holder.enabled for holder in holders):
+            return RemovePassword(password.key_id, f"its version {holders[-1].version} is disabled")
     return None

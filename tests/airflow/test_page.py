@@ -35,8 +35,8 @@ PATHS = (
     "",
     "static/page.js",
     "api/access",
-    "api/runs?dag_id=delay_report",
-    "api/trail?dag_id=delay_report&run_id=x",
+    "api/dags/delay_report/runs",
+    "api/dags/delay_report/trail?run_id=x",
 )
 
 
@@ -188,15 +188,18 @@ def test_who_may_read_one_dag_sees_that_one_and_what_belongs_to_it(scene: Scene)
     assert sorted(found["identities"]) == ["airflow-train", "run-train"]
     assert {item["subject"] for item in found["differences"]} == {"run-train"}
     run = scene.runs["secrets"]
-    assert scene.get(f"api/trail?dag_id=secrets&run_id={run}", "narrow").status_code == 403
-    for dag_id in ("", "~"):
-        answer = scene.get(f"api/trail?dag_id={dag_id}&run_id={run}", "narrow")
+    assert scene.get("api/dags/secrets/runs", "narrow").status_code == 403
+    for query in (f"run_id={run}", f"run_id={run}&dag_id=delay_report"):
+        assert scene.get(f"api/dags/secrets/trail?{query}", "narrow").status_code == 403
+    for dag_id in ("~", "delay_report%2F..%2Fsecrets", "delay_report/../secrets"):
+        answer = scene.get(f"api/dags/{dag_id}/trail?run_id={run}", "narrow")
         assert answer.status_code != 200 or answer.json()["events"] == []
-    assert scene.get(f"api/trail?dag_id=&run_id={run}", "admin").status_code == 422
+    assert scene.get(f"api/dags//trail?run_id={run}", "admin").status_code == 404
+    assert scene.get("api/dags/secrets/trail?run_id=", "admin").status_code == 422
 
 
 def test_no_secret_reaches_any_answer(scene: Scene) -> None:
-    trails = [f"api/trail?dag_id={dag}&run_id={run.replace('+', '%2B')}" for dag, run in scene.runs.items()]
+    trails = [f"api/dags/{dag}/trail?run_id={run.replace('+', '%2B')}" for dag, run in scene.runs.items()]
     answers = [scene.get(path, "admin") for path in (*PATHS, *trails)]
     assert [answer.status_code for answer in answers] == [200] * len(answers)
     assert [answer.url for answer in answers if CANARY in answer.text] == []

@@ -10,6 +10,7 @@ from airflow_provider_azureml.connection import CLOUDS, Cloud, Settings, parse
 from airflow_provider_azureml.errors import ConfigurationError
 from airflow_provider_azureml.form import form
 from airflow_provider_azureml.ways import SOURCES, WAYS
+from tests.unit.test_clouds import LEAKY
 
 GUID = "11111111-2222-3333-4444-555555555555"
 OTHER = "99999999-2222-3333-4444-555555555555"
@@ -141,7 +142,7 @@ def test_each_needed_field_is_missed_by_name(name: str) -> None:
         (
             {"auth": "workload_identity", **APP, "account_url": "https://a.dfs.core.windows.net/raw"},
             None,
-            "https://<account>.dfs.core.windows.net",
+            "net' carries more than a host: a path, .* Give it like https://<account>.dfs.core.windows.net",
         ),
         (
             {"auth": "federated", **APP, "federated_source": "dex", "source_client_id": GUID},
@@ -193,6 +194,14 @@ def test_a_wrong_field_is_named_with_its_mend(
     assert "connection 'c1'" in str(caught.value)
     assert "s3cret" not in str(caught.value)
     assert caught.value.mend
+
+
+@pytest.mark.parametrize("name", ["account_url", "vault_url", "credential_vault_url", "issuer_url"])
+@pytest.mark.parametrize("url", LEAKY)
+def test_an_address_with_a_secret_in_it_is_refused_and_not_shown(name: str, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"extra '{name}': .* Give it like https://") as caught:
+        read({**OKTA, **VAULT, name: url})
+    assert "SECRET" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,17 @@ export async function show(dagId, runId, fail) {
   if (dagId && ![...choice.options].some((option) => option.value === dagId)) choice.append(make("option", { value: dagId, text: dagId }));
   if (dagId) choice.value = dagId;
   if (!choice.value) return say("There is no DAG with a task of Azure ML.");
+  const dag = `api/dags/${encodeURIComponent(choice.value)}`;
   say("Loading …");
   try {
-    const { runs } = await ask("api/runs", { dag_id: choice.value });
+    const { runs } = await ask(`${dag}/runs`);
     if (mine !== asked) return;
     const known = runs.some((run) => run.run_id === runId);
     const all = runId && !known ? [{ run_id: runId, state: "", began: "" }, ...runs] : runs;
     byId("run").replaceChildren(...all.map((run) => make("option", { value: run.run_id, text: [run.run_id, run.state].filter(Boolean).join(" – ") })));
     if (!all.length) return say("This DAG has not run yet.");
     byId("run").value = runId || all[0].run_id;
-    const { events, problem } = await ask("api/trail", { dag_id: choice.value, run_id: byId("run").value });
+    const { events, problem } = await ask(`${dag}/trail`, { run_id: byId("run").value });
     if (mine !== asked) return;
     byId("event-rows").replaceChildren(...events.map(row));
     byId("events-count").textContent = [events.length ? `${events.length} events` : "Nothing was done in Azure in this run.", problem].filter(Boolean).join(" ");

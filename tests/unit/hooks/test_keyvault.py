@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_azureml.errors import NotFoundError, ServiceError
+from airflow_provider_azureml.errors import ConfigurationError, NotFoundError, ServiceError
 from airflow_provider_azureml.hooks.keyvault import AzureKeyVaultHook, _version
 from airflow_provider_azureml.rotation.plan import SecretVersion
 
@@ -40,3 +40,10 @@ class WithoutTheSecret(AzureKeyVaultHook):
 
 def test_a_secret_that_was_never_made_has_no_versions_so_that_a_rotation_can_make_the_first() -> None:
     assert WithoutTheSecret("azureml_rotation").list_versions("airflow-registry") == []
+
+
+def test_a_vaults_address_with_a_secret_in_it_is_refused_and_not_shown() -> None:
+    hook = AzureKeyVaultHook("c", vault_url="https://user:TOPSECRET@v.vault.azure.net")
+    with pytest.raises(ConfigurationError, match=r"vault_url: 'https://v.vault.azure.net' carries") as caught:
+        hook.set_secret("n", "v")
+    assert "SECRET" not in str(caught.value)

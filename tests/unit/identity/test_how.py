@@ -59,7 +59,7 @@ def test_every_way_and_every_source_is_told() -> None:
         (("MSI_ENDPOINT", "MSI_SECRET"), "Azure ML"),
         (("MSI_ENDPOINT",), "Cloud Shell"),
         (WEBHOOKS, "the pod's workload identity"),
-        (WEBHOOKS[:3], "IMDS"),
+        (WEBHOOKS[:2], "IMDS"),
     ],
 )
 def test_the_environment_decides_who_is_asked_for_a_managed_identity(
@@ -76,7 +76,7 @@ def test_the_environment_decides_who_is_asked_for_a_managed_identity(
         (("IDENTITY_ENDPOINT", "IDENTITY_HEADER"), "AppServiceCredential"),
         (("MSI_ENDPOINT", "MSI_SECRET"), "AzureMLCredential"),
         (WEBHOOKS, "WorkloadIdentityCredential"),
-        (WEBHOOKS[:3], "ImdsCredential"),
+        (WEBHOOKS[:2], "ImdsCredential"),
     ],
 )
 def test_azure_identity_itself_decides_so(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import HTTPException
+from fastapi.routing import APIRoute
 
 from airflow_provider_azureml.plugin import app
 
@@ -19,6 +20,15 @@ def test_every_route_stands_behind_the_login_and_the_right_to_read_dags() -> Non
     assert len(made.router.dependencies) == 2
     for path in ("/docs", "/redoc", "/openapi.json"):
         assert path not in {getattr(route, "path", "") for route in made.routes}
+
+
+def test_the_dag_of_a_question_stands_in_its_path_where_every_airflow_looks_for_it() -> None:
+    routes = [route for route in app.create_app().routes if isinstance(route, APIRoute)]
+    asked = {(route.path, field.name) for route in routes for field in route.dependant.query_params}
+    assert asked == {("/api/dags/{dag_id}/trail", "run_id")}
+    about_one = {route.path: route for route in routes if "dag_id" in route.param_convertors}
+    assert sorted(about_one) == ["/api/dags/{dag_id}/runs", "/api/dags/{dag_id}/trail"]
+    assert [route.dependencies[-1:] for route in about_one.values()] == [app.TRAIL, app.TRAIL]
 
 
 @pytest.mark.parametrize("name", sorted(app.FILES))

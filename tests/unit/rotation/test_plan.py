@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+import pytest
+
 from airflow_provider_azureml.rest.graph import Password
 from airflow_provider_azureml.rotation.plan import (
     PREFIX,
@@ -119,6 +121,41 @@ def test_a_new_password_that_graph_does_not_list_yet_is_not_taken_for_dead() -> 
 def test_versions_of_the_same_second_are_told_apart_by_who_names_whom() -> None:
     old, new = version("zz", "k0"), version("aa", "k1", prev="zz")
     assert order([new, old]) == [old, new] == order([old, new])
+
+
+#: A PUT that was sent again: two versions with the tags of one.
+LIVING = [password("k0"), password("k1", "r1")]
+TWINS = [version("t1", "k1", "r1", T + HOUR, prev="v0"), version("t2", "k1", "r1", T + HOUR, prev="v0")]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_password_stays_while_one_enabled_version_of_several_holds_it(turn: int) -> None:
+    off = version("t0", "k1", "r1", T, enabled=False)
+    assert step(LIVING[1:], [off, TWINS[1]][::turn]) == Done(TWINS[1])
+    newer = version("v2", "k2", "r2", T + 2 * HOUR)
+    retired = [off, version("t2", "k1", "r1", T + HOUR, enabled=False), newer][::turn]
+    found = step([*LIVING[1:], password("k2", "r2")], retired, T + 50 * HOUR, rid="r2")
+    assert isinstance(found, RemovePassword)
+    assert found.key_id == "k1"
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_twin_of_the_latest_version_is_retired_with_it_and_not_before(turn: int) -> None:
+    versions = [version("v0", "k0", "r0"), *TWINS][::turn]
+    assert step(LIVING, versions) == Wait(T + HOUR + OVERLAP)
+    assert step(LIVING, versions, T + 50 * HOUR) == DisableVersion("v0", "its overlap has ended")
+    assert isinstance(step(LIVING[1:], TWINS[::turn], T + 50 * HOUR), Done)
+    newer = version("v2", "k2", "r2", T + 50 * HOUR, prev="t2")
+    found = step([*LIVING[1:], password("k2", "r2")], [*TWINS, newer][::turn], T + 90 * HOUR, rid="r2")
+    assert isinstance(found, DisableVersion)
+    assert found.version in ("t1", "t2")
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_twins_whose_password_is_gone_get_a_successor_before_either_is_switched_off(turn: int) -> None:
+    found = step([], TWINS[::turn], T + 2 * HOUR)
+    assert isinstance(found, Mint)
+    assert found.previous_key_id == "k1"
 
 
 def test_a_rerun_of_the_same_occasion_has_the_same_id_and_another_has_not() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_provider_azureml.errors import NotFoundError, UnreachableError
+from airflow_provider_azureml.errors import NotFoundError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest.graph import NewPassword, Password
 from airflow_provider_azureml.rotation.plan import PREFIX, Done, SecretVersion, Wait
 from airflow_provider_azureml.rotation.service_principal_secret import Proof, Rotation, advance, prove
@@ -94,6 +94,31 @@ class FakeWorld:
         self.time += timedelta(seconds=seconds)
 
 
+class SentTwice(FakeWorld):
+    """The answer to each PUT is lost, so that it is sent again: two versions with the same tags.
+
+    :param later: seconds between the two.
+    :param turn: in which order the vault lists its versions, -1 for newest first.
+    """
+
+    def __init__(self, later: float, turn: int) -> None:
+        super().__init__()
+        self.later, self.turn = later, turn
+
+    def publish(self, secret: str, ends_at: datetime, tags: Mapping[str, str]) -> str:
+        super().publish(secret, ends_at, tags)
+        self.time += timedelta(seconds=self.later)
+        return super().publish(secret, ends_at, tags)
+
+    def versions(self) -> list[SecretVersion]:
+        return super().versions()[:: self.turn]
+
+    def disable(self, version: str) -> None:
+        if version == self.vault[-1][0].version:
+            raise ServiceError(409, "LatestVersion", version)
+        super().disable(version)
+
+
 def rotation(rid: str = "r1") -> Rotation:
     return Rotation("app", rid, timedelta(hours=1), timedelta(days=90))
 
@@ -132,6 +157,20 @@ def test_a_kill_after_any_change_is_mended_by_running_again(kill_after: int) -> 
     assert done.current.tags["rid"] == "r2"
     assert ours(world) == [done.current.key_id]
     assert world.signs_in(world.latest())
+    assert world.trouble == []
+
+
+@pytest.mark.parametrize("later", [0.0, 4.0])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_version_that_was_written_twice_costs_nobody_the_password_it_holds(later: float, turn: int) -> None:
+    world = SentTwice(later, turn)
+    for night in ("r1", "r2", "r3"):
+        done = finish(world, night)
+        assert done.current.tags["rid"] == night
+        assert ours(world) == [done.current.key_id]
+        assert world.signs_in(world.latest())
+        world.time += timedelta(days=1)
+    assert [item.enabled for item, _ in world.vault] == [True, False, False, False, False, True, True]
     assert world.trouble == []
 
 
