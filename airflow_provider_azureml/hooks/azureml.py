@@ -18,7 +18,7 @@ from airflow_provider_azureml.audit.event import DIAGNOSIS, diagnosis
 from airflow_provider_azureml.audit.recorder import Recorder, Tell
 from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
 from airflow_provider_azureml.connection import Settings
-from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
+from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError, UnreachableError
 from airflow_provider_azureml.hooks.capability import READ_WORKSPACE, SIGN_IN, Capability, capabilities
 from airflow_provider_azureml.hooks.namespace import refuse_foreign, uses_of
 from airflow_provider_azureml.hooks.recording import LastAnswer, recorder_for
@@ -274,6 +274,8 @@ def quieten_azure() -> None:
 
 
 def _settings(found: Any) -> Settings:
-    return connection.parse(
-        found.conn_id, found.conn_type, found.login, found.password, found.host, found.extra_dejson
-    )
+    extra = found.extra_dejson
+    if not isinstance(extra, Mapping):
+        where, mend = f"connection '{found.conn_id}', extra", 'Write it like {"auth": "..."}.'
+        raise ConfigurationError(where, "is no JSON object.", mend)
+    return connection.parse(found.conn_id, found.conn_type, found.login, found.password, found.host, extra)

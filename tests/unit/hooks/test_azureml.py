@@ -46,6 +46,17 @@ def test_a_wrong_connection_fails_the_test_button_with_the_mend(connect) -> None
     assert "extra 'tenant_id': is not used by auth 'managed_identity'. Remove it" in text
 
 
+@pytest.mark.parametrize("extra", ["[1]", '"text"', "7", "null"])
+async def test_an_extra_that_is_json_but_no_object_is_a_mistake_in_the_connection(
+    monkeypatch: pytest.MonkeyPatch, extra: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AML", json.dumps({"conn_type": "azureml", "extra": extra}))
+    with pytest.raises(ConfigurationError, match="connection 'aml', extra: is no JSON object"):
+        _ = AzureMLHook("aml").settings
+    with pytest.raises(ConfigurationError, match="connection 'aml', extra: is no JSON object"):
+        await AzureMLHook("aml").aworkspace()
+
+
 def test_the_lake_and_the_vault_ask_for_their_own_address(connect) -> None:
     with pytest.raises(ConfigurationError, match="account_url"):
         AzureDataLakeHook(connect()).exists("raw", "x")
