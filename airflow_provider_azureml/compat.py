@@ -7,7 +7,8 @@ Cheap to import at DAG parse: only base classes and exceptions are loaded here, 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ __all__ = [
     "aget_connection",
     "database_address",
     "leave_in_task_store",
+    "looked_up",
     "mask_secret",
     "parse_dags",
     "task_seen",
@@ -86,15 +88,25 @@ async def aget_connection(conn_id: str) -> Any:
     """Return an Airflow Connection without blocking the event loop of a triggerer.
 
     `BaseHook.aget_connection` exists from 3.1 on; before, the lookup runs in a thread. Raises
-    ServiceError `NoConnection` when Airflow does not give it: a crash of a trigger ends in a
-    cancelled job, so its caller has to be able to wait for Airflow as it waits for Azure.
+    ServiceError `NoConnection`, see `looked_up`.
     """
-    try:
+    with looked_up(conn_id):
         if hasattr(BaseHook, "aget_connection"):
             return await BaseHook.aget_connection(conn_id)
         from asgiref.sync import sync_to_async
 
         return await sync_to_async(BaseHook.get_connection)(conn_id)
+
+
+@contextmanager
+def looked_up(conn_id: str) -> Iterator[None]:
+    """Look a connection up in the block; raises ServiceError `NoConnection` when Airflow does not give it.
+
+    A crash of a trigger ends in a cancelled job, so who looks has to be able to wait for Airflow as
+    it waits for Azure.
+    """
+    try:
+        yield
     except _lookup_errors() as error:
         problem = f"Airflow did not give connection '{conn_id}' ({type(error).__name__}: {error})"
         raise ServiceError(0, "NoConnection", problem) from error

@@ -24,6 +24,11 @@ class AzureMLError(Exception):
     """Root of the tree."""
 
 
+def said(error: BaseException) -> str:
+    """An error's text for people; a foreign one's with its class, since many have no text."""
+    return str(error) if isinstance(error, AzureMLError) else f"{type(error).__name__}: {error}"
+
+
 class ConfigurationError(AzureMLError):
     """A field of a connection, or an argument, cannot be used as it is.
 

@@ -16,9 +16,9 @@ from airflow_provider_azureml.access.diagnose import Finding, diagnose
 from airflow_provider_azureml.access.evaluate import Verdict
 from airflow_provider_azureml.audit.event import DIAGNOSIS, diagnosis
 from airflow_provider_azureml.audit.recorder import Recorder, Tell
-from airflow_provider_azureml.compat import BaseHook, aget_connection, mask_secret
+from airflow_provider_azureml.compat import BaseHook, aget_connection, looked_up, mask_secret
 from airflow_provider_azureml.connection import Settings
-from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
+from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError, UnreachableError
 from airflow_provider_azureml.hooks.capability import READ_WORKSPACE, SIGN_IN, Capability, capabilities
 from airflow_provider_azureml.hooks.namespace import refuse_foreign, uses_of
 from airflow_provider_azureml.hooks.recording import LastAnswer, recorder_for
@@ -67,9 +67,21 @@ class AzureMLHook(BaseHook):
     @cached_property
     def settings(self) -> Settings:
         """The connection, checked. Raises ConfigurationError, too where the running task's namespace forbids it."""
+        return self._read()
+
+    def _read(self) -> Settings:
         settings = _settings(self.get_connection(self.azureml_conn_id))
         refuse_foreign(uses_of(settings))
         return settings
+
+    def _reread(self) -> Settings:
+        """The connection as it is now; as it was when Airflow does not give it just now."""
+        try:
+            with looked_up(self.azureml_conn_id):
+                return self._read()
+        except AzureMLError as error:
+            self.log.warning("The connection could not be read again, so the old settings stay: %s", error)
+            return self.settings
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -100,7 +112,7 @@ class AzureMLHook(BaseHook):
 
         def renew() -> TokenCredential:
             resolver.forget(self.settings)
-            self.__dict__.pop("settings")  # the secret in it may have been rotated
+            self.settings = self._reread()  # the secret in it may have been rotated
             return self.credential
 
         return Driver(
@@ -274,6 +286,8 @@ def quieten_azure() -> None:
 
 
 def _settings(found: Any) -> Settings:
-    return connection.parse(
-        found.conn_id, found.conn_type, found.login, found.password, found.host, found.extra_dejson
-    )
+    extra = found.extra_dejson
+    if not isinstance(extra, Mapping):
+        where, mend = f"connection '{found.conn_id}', extra", 'Write it like {"auth": "..."}.'
+        raise ConfigurationError(where, "is no JSON object.", mend)
+    return connection.parse(found.conn_id, found.conn_type, found.login, found.password, found.host, extra)

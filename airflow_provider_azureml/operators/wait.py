@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
+from airflow_provider_azureml.errors import ServiceError, UnreachableError, said
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import intent
 from airflow_provider_azureml.rest import job as job_flows
@@ -113,8 +113,8 @@ def cancel(hook: AzureMLHook, name: str, owner: str, reason: str, try_number: in
 
     try:
         ending = hook.run(intent.end(hook.workspace, name, reason, allowed))
-    except AzureMLError as error:
-        return _told(hook, name, reason, Cancelled(problem=str(error)))
+    except Exception as error:  # whatever it is, the caller has to leave the wish to cancel behind
+        return _told(hook, name, reason, Cancelled(problem=said(error)))
     return _told(hook, name, reason, Cancelled(untraced=ending.untraced) if ending.asked else None)
 
 
@@ -159,8 +159,8 @@ def cancel_at_once(hook: AzureMLHook, name: str, owner: str, try_number: int | N
         outcome = Cancelled(problem=f"no answer within {AT_MOST:g} s")
     for level, text in lines:
         hook.log.log(level, "%s", text)
-    if isinstance(outcome, AzureMLError):
-        outcome = Cancelled(problem=str(outcome))
+    if isinstance(outcome, Exception):
+        outcome = Cancelled(problem=said(outcome))
     if isinstance(outcome, BaseException):
         raise outcome
     return _told(hook, name, reason, outcome)

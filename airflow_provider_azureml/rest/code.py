@@ -64,11 +64,11 @@ def read_folder(folder: Path) -> Snapshot:
         name = path.relative_to(root).as_posix()
         if ignored.match_file(name):
             continue
-        files[name] = path.read_bytes()
-        size += len(files[name])
+        size += path.stat().st_size  # before it is read: a file may be larger than the memory
         if size > MAX_BYTES:
             mend = "Pass data as an input, or name it in .amlignore."
             raise ConfigurationError("code", f"'{folder}' holds more than {MAX_BYTES} bytes.", mend)
+        files[name] = path.read_bytes()
     if not files:
         raise ConfigurationError("code", f"'{folder}' holds no file to upload.", "Check .amlignore.")
     return Snapshot(root.name, files)

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 import uuid
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -17,7 +18,7 @@ from airflow_provider_azureml import __version__
 from airflow_provider_azureml.connection import Cloud
 from airflow_provider_azureml.errors import DeniedError, ServiceError, UnreachableError
 from airflow_provider_azureml.rest.azure_error import sign_in_error
-from airflow_provider_azureml.rest.flow import Flow, Pause, Request, Response
+from airflow_provider_azureml.rest.flow import ODD, Flow, Pause, Request, Response
 from airflow_provider_azureml.rest.observer import Aside, Observer, first_watch, observed
 from airflow_provider_azureml.rest.retry import (
     Call,
@@ -40,6 +41,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 TIMEOUTS = {"connection_timeout": 10.0, "read_timeout": 120.0}
 """Seconds, in azure-core's words."""
+BROKEN = (*ODD, zlib.error)
+"""What building a request, or unpacking an answer, raises beside azure-core's own errors."""
 BRIEF = 3.0
 """Seconds for each of these, of a request that is to be brief."""
 
@@ -203,6 +206,8 @@ class Driver:
             outcome = _failure(step, error)
         except ServiceError as error:  # what vouches for us, like Key Vault, did not
             outcome = _no_token(error)
+        except BROKEN as error:
+            outcome = _unusable(error)
         _trace(step, outcome, began)
         return outcome
 
@@ -291,6 +296,8 @@ class AsyncDriver:
             outcome = _failure(step, error)
         except ServiceError as error:  # what vouches for us, like Key Vault, did not
             outcome = _no_token(error)
+        except BROKEN as error:
+            outcome = _unusable(error)
         _trace(step, outcome, began)
         return outcome
 
@@ -334,6 +341,11 @@ def _failure(call: Call, error: Any) -> Failure | Refused:
     if isinstance(error, ClientAuthenticationError):
         return _no_token(sign_in_error(error, f"sign-in before {call.request.operation}"), error)
     return Failure(without_signatures(str(error.message)), sent=not isinstance(error, ServiceRequestError))
+
+
+def _unusable(error: Exception) -> Failure:
+    """The answer, or what it made us ask for, was such that the HTTP packages stumbled."""
+    return Failure(without_signatures(f"{type(error).__name__}: {error}"), sent=True)
 
 
 def _no_token(error: ServiceError, cause: Exception | None = None) -> Failure | Refused:

@@ -30,6 +30,8 @@ T = TypeVar("T")
 Step = TypeVar("Step")
 Told = TypeVar("Told")
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What our reading of an answer raises when its shape is one that nobody expected."""
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 STORAGE_VERSION = "2021-12-02"
 
@@ -62,7 +64,10 @@ class Request:
     @property
     def operation(self) -> str:
         """Method and address for people: without the query, which may hold a signature."""
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:  # an answer may name any address
+            return f"{self.method} (no address)"
         return f"{self.method} {parts.scheme}://{parts.netloc}{parts.path}"
 
 
@@ -79,7 +84,7 @@ class Response:
         """The body as JSON; raises ServiceError when it is something else."""
         try:
             return jsonlib.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ServiceError(
                 self.status, "NotJson", "The answer is not JSON", self.request_id, self.operation
             ) from error
@@ -163,7 +168,14 @@ def raise_error(response: Response) -> NoReturn:
 
 
 def parse_error(response: Response) -> tuple[str, str]:
-    """Return (code, message) of an error answer, whatever service wrote it."""
+    """Return (code, message) of an error answer, whatever service, or proxy before it, wrote it."""
+    try:
+        return _parsed_error(response)
+    except ODD:
+        return _header_code(response), response.body[:500].decode(errors="replace")
+
+
+def _parsed_error(response: Response) -> tuple[str, str]:
     try:
         body = jsonlib.loads(response.body)
     except ValueError:
@@ -184,12 +196,20 @@ def error_code(error: Mapping[str, Any]) -> str:
 
 def error_message(error: Mapping[str, Any]) -> str:
     """The message of an error object, with the messages of its details and its innermost code."""
-    texts = [str(error.get("message") or "")]
-    texts += [str(item.get("message") or "") for item in error.get("details") or []]
+    details = error.get("details")
+    items = details if isinstance(details, list) else [details]
+    texts = [str(error.get("message") or ""), *map(_detail, items)]
     innermost = _innermost_code(error)
     if innermost:
         texts.append(f"({innermost})")
     return " ".join(dict.fromkeys(text for text in texts if text))
+
+
+def _detail(item: object) -> str:
+    """The message of one detail: of an object, in Azure's way, or a proxy's plain text."""
+    if isinstance(item, Mapping):
+        return str(item.get("message") or "")
+    return item if isinstance(item, str) else ""
 
 
 def _innermost_code(error: Mapping[str, Any]) -> str:
@@ -205,7 +225,7 @@ def _parse_xml(response: Response) -> tuple[str, str]:
     try:
         # Only the two elements below are read; the parser resolves no external entity.
         root = ElementTree.fromstring(response.body.lstrip(b"\xef\xbb\xbf"))
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, ValueError, LookupError):  # no XML, or in an encoding nobody reads
         return _header_code(response), response.body[:500].decode(errors="replace")
     return root.findtext("Code") or _header_code(response), (root.findtext("Message") or "").strip()
 
@@ -215,15 +235,15 @@ def _header_code(response: Response) -> str:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait: `retry-after-ms`, `Retry-After` in seconds, or an HTTP date.
+    """Seconds to wait: `retry-after-ms`, `Retry-After` in seconds, or an HTTP date; None for what is none.
 
     :param now: our clock; a date is reckoned from the answer's own `Date`, where it has one.
     """
     millis = headers.get("x-ms-retry-after-ms") or headers.get("retry-after-ms") or ""
-    if re.fullmatch(r"\d+", millis):
+    if re.fullmatch(r"\d{1,12}", millis):
         return int(millis) / 1000
     text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
         return float(text)
     moment = _http_date(text)
     if moment is None:
@@ -234,19 +254,19 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except ODD:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def legible(flow: Flow[T]) -> Flow[T]:
+def legible(flow: Generator[Step, Told, T]) -> Generator[Step, Told, T]:
     """The same flow; an answer of a shape that nobody expected is a ServiceError, not a crash.
 
-    Every flow is driven so (`retry.resilient`); a flow does it itself for a part whose failure is not its own.
+    Every flow and each of its requests is driven so (`retry.resilient`); a flow does it itself for a part whose failure is not its own.
     """
     try:
         return (yield from flow)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except ODD as error:
         problem = f"The answer has an unexpected shape ({type(error).__name__}: {error})"
         raise ServiceError(200, "Unreadable", problem) from error
 

@@ -110,7 +110,7 @@ def resilient(flow: Flow[T], rules: Rules) -> Steps[T]:
         if isinstance(step, Pause):
             yield step
             return Response(0)
-        return (yield from _insist(step, rules))
+        return (yield from legible(_insist(step, rules)))
 
     return relayed(legible(flow), answer)
 
@@ -145,7 +145,7 @@ def _may_repeat(retry: Retry, request: Request, outcome: Response | Failure, tri
 
 
 def _insist(request: Request, rules: Rules) -> Steps[Response]:
-    if request.scope and not rules.cloud.trusts(request.url):
+    if request.scope and not _is_azure(rules.cloud, request.url):
         raise ServiceError(
             0, "ForeignHost", "A token is only sent to Azure's own hosts", "", request.operation
         )
@@ -162,6 +162,13 @@ def _insist(request: Request, rules: Rules) -> Steps[Response]:
         if wait is None or rules.clock() - began + wait > min(rules.retry.total, request.patience):
             return _stand(request, outcome, tries)
         yield Pause(wait)
+
+
+def _is_azure(cloud: Cloud, url: str) -> bool:
+    try:
+        return cloud.trusts(url)
+    except ValueError:  # an answer may name any address, and what is none
+        return False
 
 
 def _is_unauthorized(outcome: Outcome) -> bool:

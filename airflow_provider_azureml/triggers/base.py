@@ -7,6 +7,7 @@ import asyncio
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from functools import partial
 from logging import ERROR, INFO, WARNING
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from airflow_provider_azureml.compat import (
     TriggerEvent,
     task_seen,
 )
-from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
+from airflow_provider_azureml.errors import ServiceError, UnreachableError, said
 from airflow_provider_azureml.triggers.poll import LONGEST_PAUSE
 
 T = TypeVar("T")
@@ -51,6 +52,10 @@ class AzureMLBaseTrigger(BaseTrigger):
     @abstractmethod
     async def watch(self) -> dict[str, Any]:
         """Wait; return the event's content."""
+
+    @abstractmethod
+    def broken(self, error: str) -> dict[str, Any]:
+        """The event's content when it was the waiting that failed."""
 
     @abstractmethod
     async def cancel(self) -> None:
@@ -90,13 +95,17 @@ class AzureMLBaseTrigger(BaseTrigger):
         return f"{cls.__module__}.{cls.__qualname__}", self.arguments()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Watch, then fire one event."""
+        """Watch, then fire one event, whatever goes wrong: for a trigger that crashed, the job is cancelled."""
         try:
             content = await self.watch()
         except asyncio.CancelledError:
             if not HAS_TRIGGER_ON_KILL:
                 await self.on_kill()
             raise
+        except Exception as error:  # a mistake of ours, which is no reason to cancel anything
+            told = "The wait ended by a mistake of this package. Nothing is cancelled."
+            await asyncio.to_thread(partial(self.log.error, told, exc_info=error))
+            content = self.broken(said(error))
         yield TriggerEvent(content)
 
     async def on_kill(self) -> None:
@@ -109,9 +118,9 @@ class AzureMLBaseTrigger(BaseTrigger):
             return
         try:
             await self._cancel_unless_it_goes_on()
-        except AzureMLError as error:
+        except Exception as error:  # nobody awaits this: what is not told here is told nowhere
             told = "Cancelling failed, and what was watched may still run: %s. %s"
-            await self.say(ERROR, told, error, REAP)
+            await self.say(ERROR, told, said(error), REAP)
 
     async def _cancel_unless_it_goes_on(self) -> None:
         """Insist while Azure is away: nothing bounds the time in a triggerer, but that it may end."""

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
 from logging import INFO, WARNING
 from typing import Any
 
-from airflow_provider_azureml.errors import AzureMLError
+from airflow_provider_azureml.errors import AzureMLError, said
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.naming import OWNER
 from airflow_provider_azureml.rest import intent
@@ -18,7 +17,7 @@ from airflow_provider_azureml.rest.intent import may_cancel
 from airflow_provider_azureml.rest.job import Job, is_terminal
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger, in_background
 from airflow_provider_azureml.triggers.log import LogTail, has_log
-from airflow_provider_azureml.triggers.poll import Patience, remaining
+from airflow_provider_azureml.triggers.poll import Overdue, Patience, by, remaining
 from airflow_provider_azureml.triggers.reader import LogReader
 from airflow_provider_azureml.triggers.watcher import Seat, watched
 
@@ -92,19 +91,15 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
         seat = watched(self.azureml_conn_id, self.hook, self.job_name, self.poll_interval)
         try:
             async with seat as place, self._reader() as log:
-                looking = self._until_ended(place, log)
-                status = await asyncio.wait_for(looking, self._seconds_left())
+                status = await by(self.deadline, lambda: self._until_ended(place, log))
                 if log and place.workspace:
                     await log.finish(place.workspace)
             await self._show(status)
             return self._event(ENDED)
-        except asyncio.TimeoutError:
+        except Overdue:
             return await self._give_up()
         except AzureMLError as error:
             return self._event(ERROR, error=str(error))
-
-    def _seconds_left(self) -> float | None:
-        return None if self.deadline is None else max(remaining(self.deadline), 0.0)
 
     async def _until_ended(self, seat: Seat, log: LogReader | None) -> str:
         patience, wait = Patience(self.poll_interval), 0.0
@@ -156,9 +151,13 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
         """
         try:
             await in_background(self._cancel_ours("deadline"))
-        except AzureMLError as error:
-            return self._event(TIMEOUT, error=str(error))
+        except Exception as error:  # the deadline has passed all the same
+            return self._event(TIMEOUT, error=said(error))
         return self._event(TIMEOUT)
+
+    def broken(self, error: str) -> dict[str, Any]:
+        """The event when it was the waiting that failed."""
+        return self._event(ERROR, error)
 
     def _event(self, reason: str, error: str = "") -> dict[str, Any]:
         return {

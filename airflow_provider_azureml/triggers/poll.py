@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, ServiceError, UnreachableError
+from airflow_provider_azureml.errors import (
+    AzureMLError,
+    ConfigurationError,
+    ServiceError,
+    UnreachableError,
+    said,
+)
 from airflow_provider_azureml.rest import job as job_flows
 from airflow_provider_azureml.rest import run_history
 from airflow_provider_azureml.rest.flow import Flow, briefly, legible
@@ -121,3 +129,26 @@ class Patience:
 def remaining(deadline: float | None) -> float:
     """Seconds until a deadline in Unix time; infinite without one."""
     return float("inf") if deadline is None else deadline - time.time()
+
+
+class Overdue(Exception):
+    """The deadline of a wait has passed."""
+
+
+async def by(deadline: float | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """The result of the work; raises Overdue when the deadline passes first.
+
+    A TimeoutError from within is a failure of the work, and a ServiceError `TimedOut`.
+    """
+
+    async def timely() -> T:
+        try:
+            return await work()
+        except asyncio.TimeoutError as error:
+            raise ServiceError(0, "TimedOut", said(error)) from error
+
+    left = None if deadline is None else max(remaining(deadline), 0.0)
+    try:
+        return await asyncio.wait_for(timely(), left)
+    except asyncio.TimeoutError as error:
+        raise Overdue from error

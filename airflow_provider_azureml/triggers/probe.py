@@ -24,7 +24,7 @@ from airflow_provider_azureml.rest.probe import is_listed, works
 from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
-from airflow_provider_azureml.triggers.poll import remaining
+from airflow_provider_azureml.triggers.poll import Overdue, by
 
 FIRST, LONGEST, ENOUGH = 5.0, 30.0, 2
 """Seconds between two looks, at first and at most; successes in a row that count as "it works"."""
@@ -112,12 +112,16 @@ class AzureMLProbeTrigger(AzureMLBaseTrigger):
     async def _watched(self) -> dict[str, Any]:
         sure = Confidence(self.not_before, self.first)
         try:
-            await asyncio.wait_for(self._until(sure), max(remaining(self.deadline), 0.0))
-        except asyncio.TimeoutError:
+            await by(self.deadline, lambda: self._until(sure))
+        except Overdue:
             return event(TIMEOUT, sure)
         except AzureMLError as error:
             return event(ERROR, sure, str(error))
         return event(ENDED, sure)
+
+    def broken(self, error: str) -> dict[str, Any]:
+        """The event when it was the waiting that failed."""
+        return {**event(ERROR, Confidence(), error), "carried": self.carried}
 
     async def _until(self, sure: Confidence) -> None:
         hooks = {probe["conn_id"]: AzureMLHook(probe["conn_id"]) for probe in self.probes}

@@ -18,7 +18,7 @@ from airflow_provider_azureml.rest.retry import ONCE
 from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.base import AzureMLBaseTrigger
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, TIMEOUT
-from airflow_provider_azureml.triggers.poll import Patience, remaining
+from airflow_provider_azureml.triggers.poll import Overdue, Patience, by
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,9 @@ class AzureMLBaseStateTrigger(AzureMLBaseTrigger):
 
     async def watch(self) -> dict[str, Any]:
         """Look until the wait is over; return the event."""
-        left = None if self.deadline is None else max(remaining(self.deadline), 0.0)
         try:
-            seen = await asyncio.wait_for(self._until_over(), left)
-        except asyncio.TimeoutError:
+            seen = await by(self.deadline, self._until_over)
+        except Overdue:
             return self._event(TIMEOUT)
         except AzureMLError as error:
             return self._event(ERROR, str(error))
@@ -123,6 +122,10 @@ class AzureMLBaseStateTrigger(AzureMLBaseTrigger):
 
     async def cancel(self) -> None:
         """See `on_kill`."""
+
+    def broken(self, error: str) -> dict[str, Any]:
+        """The event when it was the waiting that failed."""
+        return self._event(ERROR, error)
 
     def _event(self, reason: str, error: str = "", record: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return {

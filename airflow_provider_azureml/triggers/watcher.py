@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import math
 import random
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError
+from airflow_provider_azureml.errors import AzureMLError, ServiceError, UnreachableError, said
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.rest import run_history
 from airflow_provider_azureml.rest.retry import ONCE
@@ -29,6 +31,7 @@ from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.arm import Arm
 from airflow_provider_azureml.triggers.gate import Gate
 
+log = logging.getLogger(__name__)
 GATHER = 1.0
 """Seconds for which newcomers wait for each other, so that 5,000 of them are not 5,000 requests."""
 SPREAD = 0.1
@@ -238,11 +241,12 @@ class Watcher:
                 seat.answer.set_result(answer)
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
-        """A mistake of ours must be seen: nobody may wait for ever."""
+        """A mistake of ours is an error like others: nobody may wait for ever, and the next turn begins anew."""
         error = None if task.cancelled() else task.exception()
-        for seat in self._waiting:
-            if error and seat.answer and not seat.answer.done():
-                seat.answer.set_exception(error)
+        if error:
+            told = partial(log.error, "A mistake of this package ended a round", exc_info=error)
+            self._loop.run_in_executor(None, told)  # see `AzureMLBaseTrigger.say_all`
+            self._tell(list(self._waiting), ServiceError(0, "RoundFailed", said(error)))
 
 
 _LOOPS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Watcher]] = WeakKeyDictionary()

@@ -13,6 +13,7 @@ from airflow_provider_azureml.errors import (
     JobCanceledError,
     JobFailedError,
     ServiceError,
+    said,
 )
 
 
@@ -47,3 +48,8 @@ def test_an_error_reads_as_one_sentence(error: AzureMLError, text: str) -> None:
 def test_an_error_survives_the_way_between_processes(error: AzureMLError) -> None:
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), vars(copy)) == (type(error), vars(error))
+
+
+def test_a_foreign_error_is_told_with_its_class() -> None:
+    assert said(KeyError("a")) == "KeyError: 'a'"
+    assert said(ConfigurationError("extra 'a'", "is missing.", "Add it.")) == "extra 'a': is missing. Add it."

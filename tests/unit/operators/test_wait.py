@@ -152,3 +152,13 @@ def test_a_job_that_ended_before_its_cancel_came_needs_none() -> None:
     hook = cancellable().on("POST", "/cancel", (409, {"error": {"code": "Conflict", "message": "over"}}))
     hook.on("GET", "/jobs/j", arm_job("j", "Running", **MINE), arm_job("j", "Completed", **MINE))
     assert cancel(hook, "j", "me", "killed") == Cancelled()
+
+
+def test_a_cancel_that_fails_by_a_mistake_of_ours_is_a_problem_for_the_caller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who then leaves the wish to cancel for the next try."""
+    hook = cancellable().on("POST", "/jobs/j/cancel", RuntimeError("a mistake"))
+    outcome = cancel(hook, "j", "me", "killed")  # type: ignore[arg-type]
+    assert outcome.problem == "RuntimeError: a mistake"
+    assert "may still run" in caplog.text

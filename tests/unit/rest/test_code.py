@@ -129,9 +129,10 @@ def test_a_missing_or_empty_folder_is_named(tmp_path: Path, files: dict[str, str
         read_folder(folder)
 
 
-def test_a_folder_that_is_too_large_names_the_mend(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [MAX_BYTES + 1, 1 << 40], ids=["a byte", "larger than the memory"])
+def test_a_folder_that_is_too_large_names_the_mend(tmp_path: Path, size: int) -> None:
     folder = write(tmp_path / "src", {"a.py": "a"})
     with (folder / "data.bin").open("wb") as stream:
-        stream.truncate(MAX_BYTES + 1)
+        stream.truncate(size)
     with pytest.raises(ConfigurationError, match="Pass data as an input"):
         read_folder(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -177,3 +178,29 @@ def test_a_vault_that_is_busy_keeps_its_retry_after() -> None:
     with Driver(Vouching(error), CLOUDS["public"]) as driver, pytest.raises(UnreachableError) as caught:
         driver.run(a_read(), retry=ONCE)
     assert caught.value.retry_after == 30.0
+
+
+@pytest.mark.parametrize(
+    "credential", [KeyError("sig"), zlib.error("/c/x?sp=r&sig=ab%2Bc"), RecursionError()]
+)
+def test_whatever_stumbles_on_an_answer_is_no_answer(credential: Exception) -> None:
+    class Stumbling:
+        def get_token(self, *scopes: str) -> AccessToken:
+            raise credential
+
+    class AsyncStumbling:
+        async def get_token(self, *scopes: str) -> AccessToken:
+            raise credential
+
+    def flow() -> Flow[None]:
+        yield Request("GET", URL, scope=CLOUDS["public"].arm_scope)
+
+    async def in_a_loop() -> None:
+        async with AsyncDriver(AsyncStumbling(), CLOUDS["public"], retry=ONCE) as driver:
+            await driver.run(flow())
+
+    with Driver(Stumbling(), CLOUDS["public"], retry=ONCE) as driver:
+        for run in (lambda: driver.run(flow()), lambda: asyncio.run(in_a_loop())):
+            with pytest.raises(UnreachableError, match=type(credential).__name__) as caught:
+                run()
+            assert "ab%2Bc" not in str(caught.value)

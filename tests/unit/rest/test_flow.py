@@ -41,6 +41,10 @@ STORAGE = (
 )
 
 
+def odd_details(details: object) -> bytes:
+    return json.dumps({"error": {"code": "Blocked", "message": "m", "details": details}}).encode()
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind", "code", "text"),
     [
@@ -51,6 +55,13 @@ STORAGE = (
         (403, STORAGE, DeniedError, "AuthorizationPermissionMismatch", "not authorized"),
         (503, b"<html>", UnreachableError, "HTTP503", "<html>"),
         (500, b'"text"', UnreachableError, "HTTP500", ""),
+        (404, odd_details(["policy 7"]), NotFoundError, "Blocked", "m policy 7"),
+        (429, odd_details([None, 7]), UnreachableError, "Blocked", "m"),
+        (403, odd_details({"rule": "x"}), DeniedError, "Blocked", "m"),
+        (403, odd_details(7), DeniedError, "Blocked", "m"),
+        (503, b'<?xml version="1.0" encoding="Shift_JIS"?><html/>', UnreachableError, "HTTP503", "<html/>"),
+        (403, b'<?xml version="1.0" encoding="x-foo"?><html/>', DeniedError, "HTTP403", "<html/>"),
+        (403, b"[" * 200_000, DeniedError, "HTTP403", "[[["),
     ],
 )
 def test_every_shape_of_error_becomes_its_type_with_azures_code_and_text(
@@ -72,8 +83,9 @@ def test_a_head_without_a_body_still_names_its_code() -> None:
 
 
 def test_an_answer_that_is_not_json_is_a_service_error() -> None:
-    with pytest.raises(ServiceError, match="not JSON"):
-        Response(200, {}, b"<html>").json()
+    for body in (b"<html>", b"[" * 200_000):
+        with pytest.raises(ServiceError, match="not JSON"):
+            Response(200, {}, body).json()
 
 
 @pytest.mark.parametrize(
@@ -84,6 +96,10 @@ def test_an_answer_that_is_not_json_is_a_service_error() -> None:
         ({"retry-after": "Wed, 31 Dec 2025 23:00:00 GMT"}, 0.0),
         ({"x-ms-retry-after-ms": "250"}, 0.25),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after-ms": "9" * 400}, None),
+        ({"retry-after": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, None),
+        ({"retry-after": "Mon, 01 Jan 2030 00:00:00 +9999999999999"}, None),
         ({}, None),
     ],
 )
@@ -96,6 +112,10 @@ def test_retry_after_is_read_as_seconds_milliseconds_or_a_date(
 def test_the_name_of_an_operation_holds_no_query_since_a_query_may_hold_a_signature() -> None:
     request = Request("GET", "https://a.blob.core.windows.net/c/log.txt?sv=1&sig=SECRET")
     assert request.operation == "GET https://a.blob.core.windows.net/c/log.txt"
+
+
+def test_an_operation_on_what_is_no_address_has_a_name_too() -> None:
+    assert Request("GET", "http://[bad?sig=SECRET").operation == "GET (no address)"
 
 
 def test_no_record_shows_headers_bodies_or_content_in_its_repr() -> None:
@@ -118,7 +138,17 @@ def test_a_date_to_wait_for_is_reckoned_by_the_services_own_clock() -> None:
     assert parse_retry_after(headers | {"date": "soon"}, an_hour_slow) == 3630.0
 
 
-@pytest.mark.parametrize("problem", [KeyError("a"), TypeError("a"), ValueError("a"), AttributeError("a")])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        KeyError("a"),
+        TypeError("a"),
+        ValueError("a"),
+        AttributeError("a"),
+        RecursionError("a"),
+        OverflowError("a"),
+    ],
+)
 def test_an_answer_of_an_unexpected_shape_is_a_service_error(problem: Exception) -> None:
     def flow() -> Flow[str]:
         yield Pause(0.0)

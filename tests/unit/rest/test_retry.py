@@ -238,3 +238,14 @@ def test_a_poll_without_an_answer_tells_how_long_entra_wants_to_be_left_alone() 
 def test_a_pause_that_is_cut_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     drive(ask(), [Response(429, {"retry-after": "604800"}), Response(200)])
     assert "asked for a pause of 604800 s, and gets 600 s" in caplog.text
+
+
+def test_no_token_goes_to_what_is_no_address() -> None:
+    with pytest.raises(ServiceError, match="ForeignHost"):
+        drive(ask(Request("GET", "http://[bad", scope=SCOPE)), [])
+
+
+def test_a_refusal_of_an_unexpected_shape_stays_a_refusal() -> None:
+    """It is read in order to see whether a new token would help."""
+    body = b'{"error": {"code": "Blocked", "details": ["policy 7"]}}'
+    assert drive(ask(), [Response(403, {}, body)])[0] == 403

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,10 +23,13 @@ KEY = pytest.mark.parametrize("map_index, key", [(-1, "t"), (2, "t_2")])
 class Waiting(AzureMLBaseTrigger):
     """Watches nothing; counts its cancels."""
 
-    def __init__(self, seconds: float = 0.0, refusal: Exception | None = None) -> None:
+    def __init__(
+        self, seconds: float = 0.0, refusal: Exception | None = None, mistake: Exception | None = None
+    ) -> None:
         super().__init__("aml")
         self.seconds = seconds
         self.refusal = refusal
+        self.mistake = mistake
         self.cancelled = 0
 
     def arguments(self) -> dict[str, Any]:
@@ -33,7 +37,12 @@ class Waiting(AzureMLBaseTrigger):
 
     async def watch(self) -> dict[str, Any]:
         await asyncio.sleep(self.seconds)
+        if self.mistake:
+            raise self.mistake
         return {"status": "Completed"}
+
+    def broken(self, error: str) -> dict[str, Any]:
+        return {"error": error}
 
     async def cancel(self) -> None:
         await asyncio.sleep(0.05)
@@ -67,6 +76,15 @@ def deferred(map_index: int = -1, **options: Any) -> Waiting:
 async def test_a_wait_ends_in_one_event() -> None:
     events = [event async for event in Waiting().run()]
     assert [event.payload for event in events] == [{"status": "Completed"}]
+
+
+@pytest.mark.parametrize("mistake", [KeyError("a"), RuntimeError("a"), TimeoutError("a"), zlib.error("a")])
+async def test_a_mistake_of_ours_is_an_event_and_is_logged_with_its_traceback(mistake: Exception) -> None:
+    """Airflow fails the task of a trigger that raises, and our operator then cancels its job."""
+    with capture_logs() as said:
+        (event,) = [event async for event in Waiting(mistake=mistake).run()]
+    assert event.payload == {"error": f"{type(mistake).__name__}: {mistake}"}
+    assert [(line["log_level"], line["exc_info"]) for line in said] == [("error", mistake)]
 
 
 def test_airflow_can_make_it_again_from_class_and_arguments() -> None:
@@ -230,3 +248,12 @@ async def test_a_refused_cancel_is_logged_and_does_not_crash_the_triggerer(task_
     with capture_logs() as said:
         await deferred(refusal=DeniedError(403, "AuthorizationFailed", "no")).on_kill()
     assert any("may still run: 403 AuthorizationFailed" in line["event"] for line in said)
+
+
+async def test_a_cancel_that_fails_by_a_mistake_of_ours_is_told(task_is) -> None:
+    task_is("failed")
+    killed = deferred(refusal=KeyError("a"))
+    with capture_logs() as said:
+        await killed.on_kill()
+    assert "may still run: KeyError: 'a'" in said[-1]["event"]
+    assert said[-1]["log_level"] == "error"

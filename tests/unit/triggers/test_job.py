@@ -279,3 +279,43 @@ async def test_a_trigger_that_is_taken_away_leaves_the_job_alone() -> None:
     with pytest.raises(asyncio.CancelledError):
         await watching
     assert hook.asked("POST", "/cancel") == []
+
+
+class Stumbling(CannedHook):
+    """A hook that raises this, which is no error of ours."""
+
+    mistake: Exception
+
+    async def arun(self, flow: Any, retry: Any = None) -> Any:
+        raise self.mistake
+
+
+@pytest.mark.parametrize("deadline", [None, time.time() + 3600])
+async def test_a_timeout_that_is_not_the_deadlines_cancels_nothing(deadline: float | None) -> None:
+    hook = azure("Completed")
+    good, errors = hook.arun, [TimeoutError("from a secrets client")]
+
+    async def arun(flow: Any, retry: Any = None) -> Any:
+        if errors:
+            raise errors.pop()
+        return await good(flow, retry)
+
+    hook.arun = arun  # type: ignore[method-assign]
+    event = await event_of(trigger(hook, deadline=deadline))
+    assert (event["reason"], event["status"]) == (ENDED, "Completed")
+    assert hook.asked("POST", "/cancel") == []
+
+
+async def test_a_mistake_of_ours_is_an_event_that_says_so() -> None:
+    made = trigger(azure())
+    made._show = lambda status: 1 / 0  # type: ignore[method-assign]
+    event = await event_of(made)
+    assert (event["name"], event["owner"], event["reason"]) == ("j", "me", ERROR)
+    assert event["error"] == "ZeroDivisionError: division by zero"
+
+
+async def test_a_deadline_whose_cancel_fails_by_a_mistake_of_ours_is_still_a_deadline() -> None:
+    hook = Stumbling()
+    hook.mistake = KeyError("a")
+    event = await event_of(trigger(hook, deadline=0.0))
+    assert (event["reason"], event["error"]) == (TIMEOUT, "KeyError: 'a'")

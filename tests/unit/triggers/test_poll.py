@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from airflow_provider_azureml.errors import (
     ConfigurationError,
     DeniedError,
     NotFoundError,
+    ServiceError,
     UnreachableError,
 )
 from airflow_provider_azureml.triggers.log import LogTail
 from airflow_provider_azureml.triggers.poll import (
     FIRST_LOOK,
     LONGEST_PAUSE,
+    Overdue,
     Patience,
+    by,
     new_lines,
     remaining,
 )
@@ -81,3 +87,30 @@ def test_a_log_that_cannot_be_read_is_no_verdict() -> None:
     for word in ("503", "Unreadable"):
         assert hook.run(new_lines(hook.workspace, tail, is_last=False)) == ()
         assert word in tail.problem
+
+
+async def _late() -> str:
+    await asyncio.sleep(10)
+    return "late"
+
+
+async def _in_time() -> str:
+    return "in time"
+
+
+async def _timed_out() -> str:
+    raise asyncio.TimeoutError("from a secrets client")
+
+
+@pytest.mark.parametrize("left", [-1.0, 0.0, 0.05])
+async def test_a_deadline_that_passes_ends_the_work(left: float) -> None:
+    with pytest.raises(Overdue):
+        await by(time.time() + left, _late)
+
+
+@pytest.mark.parametrize("left", [None, 60.0])
+async def test_a_timeout_within_the_work_is_no_deadline(left: float | None) -> None:
+    deadline = None if left is None else time.time() + left
+    assert await by(deadline, _in_time) == "in time"
+    with pytest.raises(ServiceError, match="TimedOut: TimeoutError: from a secrets client"):
+        await by(deadline, _timed_out)

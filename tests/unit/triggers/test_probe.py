@@ -64,6 +64,13 @@ async def test_a_connection_that_cannot_be_used_ends_the_wait_with_its_error(
     assert "auth" in events[0].payload["error"]
 
 
+async def test_a_mistake_of_ours_is_an_event_that_carries_what_it_was_given() -> None:
+    made = AzureMLProbeTrigger("b", [{"no": "probe"}], 0.0, time.time() + 30, carried={"x": 1})
+    (event,) = [event async for event in made.run()]
+    assert (event.payload["reason"], event.payload["carried"]) == ("error", {"x": 1})
+    assert event.payload["error"] == "KeyError: 'conn_id'"
+
+
 async def test_there_is_nothing_to_cancel() -> None:
     trigger = AzureMLProbeTrigger("b", [], 0.0, 0.0)
     await trigger.on_kill()

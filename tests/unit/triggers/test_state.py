@@ -46,6 +46,13 @@ async def test_a_wrong_connection_is_an_event_and_no_crash() -> None:
     assert (event["reason"], event["error"]) == (ERROR, "auth: is unknown. Choose another.")
 
 
+async def test_a_mistake_of_ours_and_a_timeout_without_a_deadline_are_events_and_no_crash() -> None:
+    event = await fired(trigger(RuntimeError("a mistake")))
+    assert (event["reason"], event["error"]) == (ERROR, "RuntimeError: a mistake")
+    event = await fired(trigger(TimeoutError("from a secrets client")))
+    assert event["reason"] == ERROR
+
+
 async def test_the_end_of_the_task_needs_no_request() -> None:
     made = trigger(BUSY)
     await made.on_kill()

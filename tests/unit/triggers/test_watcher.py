@@ -377,11 +377,13 @@ async def test_a_mistake_in_the_connection_is_told_to_all() -> None:
 
 
 @in_virtual_time
-async def test_a_mistake_of_our_own_ends_every_wait_and_hangs_none() -> None:
+async def test_a_mistake_of_our_own_is_told_to_all_and_the_next_round_begins_anew() -> None:
     azure = running(2)
-    azure.on("POST", BATCH, RuntimeError("a mistake"))
-    ends = await asyncio.gather(looks(azure, "j0", 1), looks(azure, "j1", 1), return_exceptions=True)
-    assert [str(end) for end in ends] == ["a mistake", "a mistake"]
+    azure.on("POST", BATCH, RuntimeError("a mistake"), states({"j0": "Running", "j1": "Running"}))
+    seen = await together(looks(azure, "j0", 2), looks(azure, "j1", 2))
+    assert [str(each[0][1]) for each in seen] == ["0 RoundFailed: RuntimeError: a mistake"] * 2
+    assert [each[1][1] for each in seen] == ["Running", "Running"]
+    assert min(each[1][0] - each[0][0] for each in seen) > 3.0
 
 
 @in_virtual_time
