@@ -87,7 +87,7 @@ def conclude(hook: AzureMLHook, event: Mapping[str, Any]) -> dict[str, Any]:
     except NotFoundError as error:
         gone = f"its result is not to be had: the job was deleted meanwhile ({error})"
         raise JobFailedError(name, event["status"] or "unknown", gone) from error
-    if event["reason"] == TIMEOUT and job.status != COMPLETED:
+    if event["reason"] == TIMEOUT and not _ended_by_itself(job):
         cancel = f"cancelling failed: {event['error']}" if event["error"] else "its end was asked for"
         mend = "Raise timeout (or execution_timeout) when the job needs longer."
         raise JobFailedError(name, job.status, f"the task's deadline has passed, and {cancel}. {mend}")
@@ -105,3 +105,8 @@ def _ended(workspace: Workspace, event: Mapping[str, Any]) -> Flow[Job]:
         yield Pause(seconds)
         job = yield from job_flows.get(workspace, event["name"])
     return job if job.is_terminal else replace(job, status=event["status"])
+
+
+def _ended_by_itself(job: Job) -> bool:
+    """Whether it had ended, or a person had ended it, before the deadline's own cancel could."""
+    return job.is_terminal and not (job.status == CANCELED and has_cancel_intent(job))

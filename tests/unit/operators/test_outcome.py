@@ -123,6 +123,22 @@ def test_a_job_that_has_not_ended_is_no_failed_job() -> None:
         conclude(azure("Running"), event(ENDED))
 
 
+@pytest.mark.parametrize("status, kind", [("Failed", JobUserError), ("Canceled", JobCanceledError)])
+def test_a_job_that_ended_before_its_deadline_passed_is_told_with_azures_reason(
+    status: str, kind: type
+) -> None:
+    with pytest.raises(JobFailedError, match=f"j ended as {status}: exited with status code 1") as caught:
+        conclude(azure(status), event(TIMEOUT))
+    assert type(caught.value) is kind
+
+
+def test_a_job_that_the_deadline_ended_is_told_as_that() -> None:
+    ended = arm_job("j", "Canceled", tags={CANCEL_TAG: "deadline"})
+    with pytest.raises(JobFailedError, match="deadline has passed, and its end was asked for") as caught:
+        conclude(azure("Canceled").on("GET", "/jobs/j", ended), event(TIMEOUT))
+    assert type(caught.value) is JobFailedError
+
+
 def test_a_passed_deadline_fails_the_task_and_says_that_the_end_was_asked_for() -> None:
     with pytest.raises(JobFailedError, match="deadline has passed, and its end was asked for"):
         conclude(azure("CancelRequested"), event(TIMEOUT))
