@@ -85,7 +85,8 @@ def conclude(hook: AzureMLHook, event: Mapping[str, Any]) -> dict[str, Any]:
     try:
         job = hook.run(_ended(hook.workspace, event))
     except NotFoundError as error:
-        gone = f"its result is not to be had: the job was deleted meanwhile ({error})"
+        why = "the job was deleted meanwhile, or the connection names another workspace now"
+        gone = f"its result is not to be had: {why} ({error})"
         raise JobFailedError(name, event["status"] or "unknown", gone) from error
     if event["reason"] == TIMEOUT and not _ended_by_itself(job):
         cancel = f"cancelling failed: {event['error']}" if event["error"] else "its end was asked for"
