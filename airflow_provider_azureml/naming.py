@@ -24,6 +24,7 @@ LOG_PLACE = "airflow.log"
 _SLUG_LENGTH = 80
 _HASH_LENGTH = 20
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_]+")
+_EXPERIMENT = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}")
 
 
 def job_base(
@@ -45,6 +46,17 @@ def attempt_name(base: str, number: int) -> str:
     if number < 0:
         raise ValueError(f"attempts are counted from 0, not {number}")
     return f"{base}-{number}"
+
+
+def experiment(dag_id: str) -> str:
+    """Return the experiment of a DAG's jobs, where the job definition names none: its id, if Azure takes that.
+
+    Azure: 1-256 characters, a letter or digit first, then letters, digits, "_" and "-"; anything else is
+    a 400. Ids that become the same name share a folder in Studio, and nothing else: no job is found by it.
+    """
+    if _EXPERIMENT.fullmatch(dag_id):
+        return dag_id
+    return _FOREIGN.sub("-", dag_id).strip("-_")[:255] or "airflow"
 
 
 def _slug(*words: str) -> str:

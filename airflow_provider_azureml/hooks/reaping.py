@@ -15,7 +15,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from airflow_provider_azureml.compat import TaskState
-from airflow_provider_azureml.errors import AzureMLError
+from airflow_provider_azureml.errors import AzureMLError, NotFoundError
 from airflow_provider_azureml.hooks.azureml import AzureMLHook
 from airflow_provider_azureml.hooks.orphan import (
     Answer,
@@ -175,6 +175,8 @@ class Reaper:
 
         try:
             ending = self.hook.run(intent.end(self.hook.workspace, name, REASON, allowed))
+        except NotFoundError:  # it was in the list a moment ago: only a job that has ended can be deleted
+            return ENDED
         except AzureMLError as error:
             return f"{FAILED}{error}"
         if ending.untraced:

@@ -32,7 +32,7 @@ class AzureMLRunJobOperator(AzureMLBaseOperator):
 
     The result (XCom) is `{"name", "status", "studio_url", "outputs", "metrics"}` in every mode.
     `compute` and `experiment_name` stand in the job definition; an experiment that is not named
-    there is the DAG's id.
+    there is the DAG's id, with `-` for what Azure does not take in an experiment's name.
 
     :param azureml_conn_id: the connection to submit with.
     :param job: a CLI v2 definition of a command or Spark job, as the path of a YAML file or as a dict;

@@ -16,7 +16,7 @@ from airflow_provider_azureml.errors import (
     ServiceError,
 )
 from airflow_provider_azureml.links import AzureMLStudioLink
-from airflow_provider_azureml.naming import DETACHED
+from airflow_provider_azureml.naming import DETACHED, experiment
 from airflow_provider_azureml.operators import store, wait
 from airflow_provider_azureml.operators.attempt import Claim, attempt_of, highest
 from airflow_provider_azureml.operators.input import refuse_absent
@@ -240,9 +240,9 @@ class Submission:
 
     def _body(self, compiled: Compiled, name: str) -> dict[str, Any]:
         """The REST body, with everything uploaded that it refers to."""
-        workspace, experiment = self.hook.workspace, self.context["ti"].dag_id
+        workspace, folder = self.hook.workspace, experiment(self.context["ti"].dag_id)
         if compiled.document is not None:
-            return sdk.compile_body(compiled.document, name, experiment, workspace, self.hook.credential)
+            return sdk.compile_body(compiled.document, name, folder, workspace, self.hook.credential)
         code_id = environment_id = None
         if compiled.code is not None:
             code_id = self.hook.run(code.upload_code(workspace, compiled.code))
@@ -252,7 +252,7 @@ class Submission:
             environment_id = self.hook.run(flow)
         body = compiled.body(code_id, environment_id)
         if not body["properties"].get("experimentName"):
-            body["properties"]["experimentName"] = experiment
+            body["properties"]["experimentName"] = folder
         return body
 
     def cancel_after_trigger_failure(self, error: str) -> None:

@@ -59,9 +59,12 @@ def may_cancel(job: Job, owner: str, try_number: int | None = None) -> bool:
 
 
 def end(workspace: Workspace, name: str, reason: str, allowed: Callable[[Job], bool]) -> Flow[Ending]:
-    """Look at a job, and cancel it if that is allowed. Raises ServiceError when the cancel failed."""
-    job = yield from job_flows.find(workspace, name)
-    if job is None or not allowed(job):
+    """Look at a job, and cancel it if that is allowed. Raises ServiceError when the cancel failed.
+
+    Raises NotFoundError, too: who has submitted or seen a job, and does not find it, has cancelled nothing.
+    """
+    job = yield from job_flows.get(workspace, name)
+    if not allowed(job):
         return Ending(asked=False)
     return Ending(asked=True, untraced=(yield from cancel(workspace, job, reason)))
 

@@ -66,6 +66,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
         self.stream_logs = stream_logs
         self.log_offset = log_offset
         self._status = ""
+        self._seat: Seat | None = None
         self._tail: LogTail | None = None
 
     def arguments(self) -> dict[str, Any]:
@@ -102,6 +103,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
             return self._event(ERROR, error=str(error))
 
     async def _until_ended(self, seat: Seat, log: LogReader | None) -> str:
+        self._seat = seat
         patience, wait = Patience(self.poll_interval), 0.0
         while True:
             try:
@@ -175,7 +177,10 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
             await self._cancel_ours("killed")
 
     async def _cancel_ours(self, reason: str) -> None:
-        """Cancel the job, provided that it is ours and has not ended."""
+        """Cancel the job where it was watched, provided that it is ours and has not ended.
+
+        Raises ServiceError, too for a job that is not found: it was submitted before anybody waited here.
+        """
         if not self.owner:
             return
 
@@ -183,7 +188,7 @@ class AzureMLJobTrigger(AzureMLBaseTrigger):
             return may_cancel(job, self.owner, self.try_number)
 
         async with self.hook.opened():
-            workspace = await self.hook.aworkspace()
+            workspace = (self._seat and self._seat.workspace) or await self.hook.aworkspace()
             ending = await self.hook.arun(intent.end(workspace, self.job_name, reason, allowed))
         if ending.asked:
             await self.say(INFO, "Asked Azure to cancel job %s (%s)", self.job_name, reason)

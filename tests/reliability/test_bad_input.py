@@ -137,8 +137,7 @@ def test_any_name_that_airflow_allows_becomes_a_job_that_azure_allows(dag_id, cl
         made.azure.sandbox.timeline(
             {"match": {"experiment": ".*"}, "states": [{"after": 50, "status": "Completed"}]}
         )
-        job = {**JOBS["command"], "experiment_name": "names"}
-        ti = begun(made, dag_id, job=job)
+        ti = begun(made, dag_id, job=JOBS["command"])
         settle(made, ti)
         assert ti.state == "success", made.airflow.workers[-1].error
         assert judge(made).is_clean

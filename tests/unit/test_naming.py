@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from airflow_provider_azureml.naming import attempt_name, job_base
+from airflow_provider_azureml.naming import attempt_name, experiment, job_base
 
 AZURE = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}$")
 ALPHABET = string.printable + "äßçжд日本🚀\u200b-_-_//::++"
@@ -50,6 +50,27 @@ def test_the_name_can_be_read_by_people() -> None:
     assert job_base("d", "nightly.retraining", "r", "group.train").startswith(
         "nightly-retraining-group-train-"
     )
+
+
+@pytest.mark.parametrize(
+    "dag_id, name",
+    [
+        ("nightly", "nightly"),
+        ("a-b_", "a-b_"),  # Azure takes it: who has jobs there finds the next ones beside them
+        ("nightly.retraining", "nightly-retraining"),
+        ("_private", "private"),
+        (".hidden..x", "hidden-x"),
+        ("größe", "gr-e"),
+        ("日本", "airflow"),
+        ("a" * 255, "a" * 255),
+        ("é" + "a" * 300, "a" * 255),
+    ],
+)
+def test_a_dag_has_an_experiment_that_azure_accepts_and_its_own_id_where_it_can(
+    dag_id: str, name: str
+) -> None:
+    assert experiment(dag_id) == name
+    assert AZURE.fullmatch(name)
 
 
 def test_attempts_are_counted_from_zero() -> None:

@@ -23,6 +23,11 @@ def event(reason: str, error: str = "") -> dict[str, Any]:
     return {"name": "j", "reason": reason, "status": "", "error": error, "log_offset": 0}
 
 
+def seen(status: str) -> dict[str, Any]:
+    """The event of a watcher that saw this end."""
+    return {**event(ENDED), "status": status}
+
+
 def azure(status: str) -> CannedHook:
     made = CannedHook().on("GET", "/jobs/j", arm_job("j", status)).on("GET", "/runs/get", METRICS)
     return made.on("GET", "/runs/j/details", EXITED)
@@ -82,6 +87,56 @@ def test_a_failure_stays_a_failure_when_its_reason_is_not_to_be_had() -> None:
 def test_a_state_that_was_not_to_be_had_is_no_verdict_about_the_job() -> None:
     with pytest.raises(UnreachableError, match="state of job j is not to be had: 403"):
         conclude(CannedHook(), event(ERROR, "403"))
+
+
+@pytest.mark.parametrize("behind", ["Finalizing", "Running", "CancelRequested", "Odd"])
+def test_an_end_that_arm_shows_a_moment_later_is_waited_for(behind: str) -> None:
+    hook = azure("Completed").on("GET", "/jobs/j", arm_job("j", behind), arm_job("j", "Completed"))
+    assert conclude(hook, seen("Completed"))["status"] == "Completed"
+    assert len(hook.asked("GET", "/jobs/j")) == 2
+
+
+@pytest.mark.parametrize("behind", ["Finalizing", "Running", "CancelRequested"])
+def test_an_end_that_arm_does_not_show_is_the_one_that_was_seen(behind: str) -> None:
+    record = conclude(azure(behind), seen("Completed"))
+    assert (record["status"], record["metrics"]) == ("Completed", {"auc": 0.5})
+    with pytest.raises(JobUserError, match="j ended as Failed: exited"):
+        conclude(azure(behind), seen("Failed"))
+
+
+def test_the_cancel_that_arm_does_not_show_is_still_airflows_own() -> None:
+    behind = arm_job("j", "CancelRequested", tags={CANCEL_TAG: "older epoch"})
+    with pytest.raises(JobCanceledError) as caught:
+        conclude(azure("Running").on("GET", "/jobs/j", behind), seen("Canceled"))
+    assert caught.value.by_airflow
+
+
+def test_what_arm_says_about_an_end_counts_more_than_what_was_seen() -> None:
+    with pytest.raises(JobUserError):
+        conclude(azure("Failed"), seen("Completed"))
+
+
+def test_a_job_that_has_not_ended_is_no_failed_job() -> None:
+    with pytest.raises(UnreachableError, match="job j has not ended: it is Running"):
+        result_of(azure("Running"), Job("j", "Running", "Command"))
+    with pytest.raises(UnreachableError, match="has not ended"):
+        conclude(azure("Running"), event(ENDED))
+
+
+@pytest.mark.parametrize("status, kind", [("Failed", JobUserError), ("Canceled", JobCanceledError)])
+def test_a_job_that_ended_before_its_deadline_passed_is_told_with_azures_reason(
+    status: str, kind: type
+) -> None:
+    with pytest.raises(JobFailedError, match=f"j ended as {status}: exited with status code 1") as caught:
+        conclude(azure(status), event(TIMEOUT))
+    assert type(caught.value) is kind
+
+
+def test_a_job_that_the_deadline_ended_is_told_as_that() -> None:
+    ended = arm_job("j", "Canceled", tags={CANCEL_TAG: "deadline"})
+    with pytest.raises(JobFailedError, match="deadline has passed, and its end was asked for") as caught:
+        conclude(azure("Canceled").on("GET", "/jobs/j", ended), event(TIMEOUT))
+    assert type(caught.value) is JobFailedError
 
 
 def test_a_passed_deadline_fails_the_task_and_says_that_the_end_was_asked_for() -> None:

@@ -150,6 +150,14 @@ def test_the_body_carries_owner_and_fence_and_the_dag_as_its_experiment(world: W
     assert body["environmentVariables"]["AIRFLOW_EPOCH"] == "3"
 
 
+def test_a_dag_id_that_is_no_experiment_name_becomes_one(world: World) -> None:
+    context = world.context()
+    context["ti"].dag_id = "team.nightly"
+    world.task().perform(context)
+    (body,) = world.sent()
+    assert (body["experimentName"], body["properties"]["airflow.dag_id"]) == ("team-nightly", "team.nightly")
+
+
 def test_an_experiment_that_the_definition_names_is_kept(world: World) -> None:
     world.task({**JOB, "experiment_name": "mine"}).perform(world.context())
     assert world.sent()[0]["experimentName"] == "mine"

@@ -113,8 +113,10 @@ def test_a_job_that_is_not_ours_or_has_ended_is_left_alone(status: str, owner: s
     assert hook.asked("POST") == []
 
 
-def test_an_absent_job_needs_no_cancel() -> None:
-    assert cancel(CannedHook().on("GET", "/jobs/j", UNKNOWN_JOB), "j", "me", "killed") == Cancelled()
+def test_a_job_that_azure_does_not_know_was_not_cancelled(caplog) -> None:
+    outcome = cancel(CannedHook().on("GET", "/jobs/j", UNKNOWN_JOB), "j", "me", "deadline")
+    assert "no such job" in outcome.problem
+    assert "may still run" in caplog.text
 
 
 def test_a_failed_cancel_is_said_and_not_raised(caplog) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_azureml.errors import DeniedError, ServiceError
+from airflow_provider_azureml.errors import DeniedError, NotFoundError, ServiceError
 from airflow_provider_azureml.naming import OWNER
 from airflow_provider_azureml.rest import intent
 from airflow_provider_azureml.rest.job import Job
@@ -59,9 +59,13 @@ def test_only_what_is_allowed_is_cancelled(play, workspace) -> None:
     found = {"name": "a", "properties": {"status": "Running", "experimentName": "e"}}
     left = play(intent.end(workspace, "a", "killed", lambda job: job.status != "Running"), found)
     asked = play(intent.end(workspace, "a", "killed", lambda job: job.name == "a"), found, {}, (202, b""))
-    gone = play(intent.end(workspace, "a", "killed", lambda job: True), (404, {}))
-    assert (left.result, gone.result) == (intent.Ending(asked=False), intent.Ending(asked=False))
+    assert left.result == intent.Ending(asked=False)
     assert asked.result == intent.Ending(asked=True)
+
+
+def test_a_job_that_is_not_found_was_not_cancelled(play, workspace) -> None:
+    with pytest.raises(NotFoundError):
+        play(intent.end(workspace, "a", "killed", lambda job: True), (404, {}))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,16 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from airflow_provider_azureml.errors import AzureMLError, ConfigurationError, DeniedError, ServiceError
+from airflow_provider_azureml.errors import (
+    AzureMLError,
+    ConfigurationError,
+    DeniedError,
+    NotFoundError,
+    ServiceError,
+)
+from airflow_provider_azureml.rest.flow import Request
 from airflow_provider_azureml.rest.intent import CANCEL_TAG, HOLDER_TAG
+from airflow_provider_azureml.rest.workspace import Workspace
 from airflow_provider_azureml.triggers.job import ENDED, ERROR, OWNER, TIMEOUT, AzureMLJobTrigger
 from tests.unit.canned import BROKEN, DENIED, UNKNOWN_JOB, CannedHook, arm_job, states
 
@@ -173,6 +181,44 @@ async def test_a_job_that_may_outlive_its_task_does_not_outlive_its_deadline() -
     hook = azure()
     await event_of(trigger(hook, deadline=0.0, cancel_on_kill=False))
     assert len(hook.asked("POST", "/cancel")) == 1
+
+
+class Edited(CannedHook):
+    """A hook whose connection names another workspace after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+        self.other = Workspace(self.workspace.cloud, "sub", "rg", "edited")
+        self.other._region.append(self.workspace._region[0])
+        self.on("POST", BATCH, self.batch).on("GET", "/edited/jobs/j", UNKNOWN_JOB)
+        self.on("GET", "/ws/jobs/j", arm_job("j", "Running", properties={OWNER: "me"}))
+        self.on("POST", "/jobs/j/cancel", (202, {})).on("PATCH", "/runs/j", {})
+
+    def batch(self, request: Request) -> Any:
+        return states({} if "/edited/" in request.url else {"j": "Running"})(request)
+
+    async def aworkspace(self) -> Workspace:
+        return self.workspace if len(self.asked("POST", BATCH)) < self.looks else self.other
+
+
+async def test_an_edited_connection_does_not_move_a_cancel_away_from_the_job() -> None:
+    hook = Edited(looks=1)
+    event = await event_of(trigger(hook, deadline=time.time() + 0.2))
+    assert (event["reason"], event["status"], event["error"]) == (TIMEOUT, "Running", "")
+    (cancel,) = hook.asked("POST", "/cancel")
+    assert "/workspaces/ws/" in cancel.url
+
+
+async def test_a_cancel_that_does_not_find_the_job_is_a_problem_and_not_done() -> None:
+    """A triggerer that began anew does not know where the job was seen."""
+    hook = Edited(looks=0)
+    event = await event_of(trigger(hook, deadline=time.time() + 0.1))
+    assert event["reason"] == TIMEOUT
+    assert "/workspaces/edited/jobs/j" in event["error"]
+    with pytest.raises(NotFoundError, match="no such job"):
+        await trigger(hook).cancel()
+    assert hook.asked("POST", "/cancel") == []
 
 
 async def test_the_deadline_of_somebody_elses_job_cancels_nothing() -> None:

@@ -11,6 +11,7 @@ from azure_sandbox.services.machinelearning.records import Json, user_error
 
 #: The path rule of the REST specification.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}")
+_EXPERIMENT = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,255}")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 OUTPUT_TYPES = frozenset(
@@ -61,9 +62,20 @@ def _check_common(body: Json) -> None:
     for field in ("experimentName", "displayName", "description", "computeId", "codeId", "environmentId"):
         if body.get(field) is not None and not isinstance(body[field], str):
             raise _invalid(field, "is text")
+    _check_experiment(body.get("experimentName"))
     _check_bindings("inputs", body, "jobInputType", INPUT_TYPES)
     _check_bindings("outputs", body, "jobOutputType", OUTPUT_TYPES)
     timeout_seconds(body)
+
+
+def _check_experiment(name: str | None) -> None:
+    # Unset, the job is filed under "Default".
+    if name and not _EXPERIMENT.fullmatch(name):
+        raise user_error(
+            "Experiment name must be 1-256 characters, start with a letter or a number, and can only contain "
+            "letters, numbers, underscores, and dashes.",
+            parameters={"experimentName": name},
+        )
 
 
 def _check_text_values(field: str, values: Json) -> None:

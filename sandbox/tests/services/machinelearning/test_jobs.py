@@ -54,6 +54,24 @@ def test_a_name_that_breaks_azures_rule_is_refused(workspace: Any, name: str) ->
     assert answer.json()["error"]["code"] == "UserError"
 
 
+@pytest.mark.parametrize("name", ["a.b", "_a", "-a", "größe", "a b", "x" * 257])
+def test_an_experiment_name_that_breaks_azures_rule_is_refused_in_azures_words(
+    workspace: Any, name: str
+) -> None:
+    answer = workspace.submit("filed", experimentName=name)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "UserError"
+    assert answer.json()["error"]["message"].startswith(
+        "Experiment name must be 1-256 characters, start with"
+    )
+    assert workspace.history("filed").status_code == 404
+
+
+def test_every_experiment_name_within_azures_rule_is_taken(workspace: Any) -> None:
+    for number, name in enumerate(["a", "0_-", "x" * 256]):
+        assert workspace.submit(f"filed-{number}", experimentName=name).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
