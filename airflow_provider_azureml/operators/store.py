@@ -53,6 +53,11 @@ def wished_cancel(context: Mapping[str, Any], log: logging.Logger) -> str:
     return str(value.get("name", "")) if isinstance(value, Mapping) else ""
 
 
+def unwish_cancel(context: Mapping[str, Any], log: logging.Logger) -> None:
+    """Take the word back: the job of that name is this try's own now."""
+    _leave(context, CANCEL, {}, log)
+
+
 def _leave(context: Mapping[str, Any], key: str, value: Mapping[str, Any], log: logging.Logger) -> None:
     try:
         leave_in_task_store(context, key, value)

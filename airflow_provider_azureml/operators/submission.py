@@ -216,7 +216,7 @@ class Submission:
         self.task.unless_killed()
         self.task.owned_job = (name, claim.base)  # known before the answer, which may be lost
         try:
-            return self.hook.run(job_flows.submit(self.hook.workspace, name, body))
+            job = self.hook.run(job_flows.submit(self.hook.workspace, name, body))
         except ServiceError as error:
             if error.status not in (400, 409):
                 raise
@@ -224,6 +224,9 @@ class Submission:
                 raise  # the body itself was refused
             self.task.owned_job, self.known = None, number
             return None
+        if name == claim.wished_cancel:  # an earlier try did not find it, and it was never made
+            store.unwish_cancel(self.context, self.log)
+        return job
 
     def _look_at_access(self, compiled: Compiled) -> None:
         """What `access` asks for before a submit; raises TaskDeferred to wait for a grant."""

@@ -248,6 +248,15 @@ def test_a_cancel_that_an_earlier_try_could_not_send_is_sent_now(world: World) -
     assert world.jobs[world.name(0)]["properties"]["status"] == "Canceled"
 
 
+def test_a_wish_to_cancel_a_job_that_was_never_made_ends_with_the_submit_of_its_name(world: World) -> None:
+    task = world.task()
+    first = Claim.of(world.context()).name(0)
+    world.store["azureml_cancel"] = {"name": first, "reason": "killed", "at": "2026-01-01T00:00:00+00:00"}
+    assert task.execute(world.context(2))["name"] == first
+    assert world.task().execute(world.context(3))["name"] == first
+    assert world.hook.asked("POST", "/cancel") == []
+
+
 def test_a_job_whose_cancel_left_its_trace_in_the_store_only_is_followed_by_the_next(world: World) -> None:
     world.exists(0, "Canceled")
     world.store["azureml_cancel"] = {"name": world.name(0), "reason": "killed", "at": "2026-01-02"}
