@@ -221,7 +221,7 @@ class _Chosen:
             if text is None or (text == SYSTEM_ASSIGNED and self._may_be_system(name)):
                 continue
             if not form.pattern.fullmatch(text):
-                told = shown(text) if name.endswith("_url") else f"'{text}'"
+                told = shown(text) if name.endswith("_url") else _told(text)
                 raise self.error(name, f"{told} is not {form.called}.", form.mend)
 
     def check_addresses(self, cloud: Cloud) -> None:
@@ -274,3 +274,8 @@ def _flag(conn_id: str, name: str, value: object) -> bool:
         problem = f"'{value}' is neither true nor false."
         raise ConfigurationError(_place(conn_id, name), problem, "Write true or false.")
     return told == "true"
+
+
+def _told(text: str) -> str:
+    """What stands in a field that it does not fit: of a long text, which may be a secret, what Azure shows of those."""
+    return f"'{text}'" if len(text) <= 20 else f"'{text[:3]}...' ({len(text)} characters)"

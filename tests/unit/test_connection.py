@@ -252,3 +252,12 @@ def test_every_way_and_every_source_is_written_down_here() -> None:
 def test_a_hook_that_needs_more_asks_for_it_by_name() -> None:
     with pytest.raises(ConfigurationError, match="extra 'account_url': is missing"):
         read({"auth": "managed_identity", "client_id": GUID}).require("client_id", "account_url")
+
+
+def test_a_secret_in_the_wrong_field_is_not_shown_in_the_error() -> None:
+    secret = "Abc8Q~not-a-real-secret-but-as-long-as-one"
+    given = {"auth": "client_secret", "tenant_id": GUID, "client_id": secret}
+    with pytest.raises(ConfigurationError) as refused:
+        parse("c", "azureml", None, "s3cret", None, given)
+    assert f"'Abc...' ({len(secret)} characters) is not a GUID" in str(refused.value)
+    assert secret[3:] not in str(refused.value)
