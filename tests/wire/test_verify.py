@@ -56,13 +56,14 @@ def runs(
     store: str,
     identity: str = "run-train",
     command: str = "cat ${{inputs.data}}/*",
+    folder: str = "wire",
     **options: Any,
 ) -> AzureMLRunJobOperator:
     job = {
         "type": "command",
         "command": command,
         "environment": IMAGE,
-        "inputs": {"data": {"type": "uri_folder", "path": f"azureml://datastores/{store}/paths/wire/"}},
+        "inputs": {"data": {"type": "uri_folder", "path": f"azureml://datastores/{store}/paths/{folder}/"}},
         "identity": {"type": "managed", "client_id": azure.sandbox.principal(identity)["client_id"]},
     }
     given = {"azureml_conn_id": TRAIN, "access": "verify", "poll_interval": 0.3, "stream_logs": False}
@@ -138,9 +139,9 @@ def test_a_refusal_is_not_remembered_a_permission_is(azure: Azure) -> None:
 
 @pytest.fixture
 def opened(azure: Azure) -> Iterator[None]:
-    """The input, which the run identity reads by ACL and without any role."""
-    upload(azure, "raw")
-    ways = {"raw/": "--x", "raw/wire": "r-x", "raw/wire/data.txt": "r--"}
+    """An input of its own, which the run identity reads by ACL and without any role."""
+    upload(azure, "raw", "opened")
+    ways = {"raw/": "--x", "raw/opened": "r-x", "raw/opened/data.txt": "r--"}
     for path, letters in ways.items():
         azure.open_by_acl(path, letters)
     yield
@@ -153,15 +154,15 @@ def test_a_job_that_acls_let_in_without_a_role_is_submitted_where_the_broker_may
     azure: Azure,
 ) -> None:
     scope, name = azure.container("raw"), "33333333-2222-4333-8444-666666666666"
-    task = runs(azure, "raw")
+    task = runs(azure, "raw", folder="opened")
     with pytest.raises(Exception, match=r"ACL of '/' cannot be read \(403 AuthorizationPermissionMismatch\)"):
         verify(task, task.compiled)
     azure.assign("broker", READER, scope, name)
     try:
         assert task.execute(context("run"))["status"] == "Completed"
-        azure.open_by_acl("raw/wire", "--x")
-        with pytest.raises(AirflowFailException, match="nor does the ACL of '/wire' give it r-x"):
-            runs(azure, "raw").execute(context("run"))
+        azure.open_by_acl("raw/opened", "--x")
+        with pytest.raises(AirflowFailException, match="nor does the ACL of '/opened' give it r-x"):
+            runs(azure, "raw", folder="opened").execute(context("run"))
     finally:
         azure.unassign(scope, name)
 
@@ -172,8 +173,8 @@ def test_what_acls_give_already_is_not_granted(azure: Azure) -> None:
     azure.assign("broker", READER, scope, name)
     azure.effects()
     try:
-        assert runs(azure, "raw", access="grant").execute(context("run"))["status"] == "Completed"
-        assert azure.effects() == []
+        done = runs(azure, "raw", folder="opened", access="grant").execute(context("run"))
+        assert (done["status"], azure.effects()) == ("Completed", [])
     finally:
         azure.unassign(scope, name)
 
@@ -279,9 +280,9 @@ def test_grant_without_a_broker_says_how_to_name_one(azure: Azure) -> None:
         runs(azure, "raw", access="grant").execute(context("run"))
 
 
-def upload(azure: Azure, container: str) -> None:
+def upload(azure: Azure, container: str, folder: str = "wire") -> None:
     """The input that the job reads."""
-    AzureDataLakeHook("azureml_land").upload_bytes(container, "wire/data.txt", b"hello")
+    AzureDataLakeHook("azureml_land").upload_bytes(container, f"{folder}/data.txt", b"hello")
     azure.effects()
 
 
