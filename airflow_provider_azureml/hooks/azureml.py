@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -98,9 +97,7 @@ class AzureMLHook(BaseHook):
     @cached_property
     def driver(self) -> Driver:
         """What runs flows; its connections close with the hook."""
-        driver = self.new_driver()
-        weakref.finalize(self, driver.close)
-        return driver
+        return self.new_driver()
 
     def new_driver(self, tell: Tell | None = None, **options: Any) -> Driver:
         """Another driver as the same identity, recorded like every other; the caller closes it.

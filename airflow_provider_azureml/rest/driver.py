@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 import uuid
+import weakref
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -157,6 +158,7 @@ class Driver:
         self._renewing = threading.Lock()
         self._session = _Session(cloud, **session)
         self._client = _sync_client()
+        weakref.finalize(self, self._client.close)  # not ours: it would keep us, and our hook, for ever
 
     def run(self, flow: Flow[T], correlation_id: str = "", retry: Retry | None = None) -> T:
         """Drive a flow to its end and return its record.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +45,20 @@ def test_a_connection_without_a_workspace_says_what_is_missing(connect) -> None:
 async def test_a_trigger_reads_the_same_connection(connect) -> None:
     hook = AzureMLHook(connect(subscription_id=GUID, resource_group="rg", workspace_name="ws"))
     assert (await hook.aworkspace()).name == "ws"
+
+
+def test_a_hook_that_nobody_uses_any_more_is_forgotten_and_its_connections_are_closed(
+    connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr("azure.core.PipelineClient.close", lambda client: closed.append("closed"))
+    hook = AzureMLHook(connect())
+    assert hook.driver is hook.driver
+    forgotten = weakref.ref(hook)
+    del hook
+    gc.collect()
+    assert forgotten() is None
+    assert closed == ["closed"]
 
 
 def test_a_wrong_connection_fails_the_test_button_with_the_mend(connect) -> None:
