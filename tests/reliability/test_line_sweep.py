@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from tests.reliability.world.world import World, world
 PACKAGE = str(Path(airflow_provider_azureml.__file__).parent)
 SOAK = bool(os.environ.get("RELIABILITY_SOAK"))
 SWEPT = CELLS if SOAK else [Cell("command", "deferrable", "running")]
-COLLECT = 200
 Line = tuple[str, int]
 
 
@@ -71,9 +69,7 @@ def test_a_kill_at_any_executed_line_duplicates_loses_and_invents_nothing(cell: 
     points = {(line, 1) for line in ran} | ({(line, ran[line]) for line in ran} if SOAK else set())
     problems: list[str] = []
     missed: list[str] = []
-    for done, (line, time) in enumerate(sorted(points)):
-        if done % COLLECT == 0:
-            gc.collect()  # the dead keep their audit files open until then
+    for line, time in sorted(points):
         again, problem = traced(cloud, cell, (line, time))
         where = f"{Path(line[0]).relative_to(PACKAGE)}:{line[1]}, time {time}"
         problems += [f"killed at {where}: {problem}"] if problem else []

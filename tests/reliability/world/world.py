@@ -85,6 +85,9 @@ class World:
             yield
             return
         # A process that died at some line may have held a lock of its audit log; the next has a log of its own.
+        # Its file, which the system would close, goes with it: greenlets of the dead keep all that they knew.
+        for journal in sink._JOURNALS.values():
+            journal._file = None
         sink._JOURNALS.clear()
         sys.settrace(self.trace)
         try:
