@@ -9,6 +9,7 @@ from shlex import quote
 
 from airflow_provider_azureml.access import row as state
 from airflow_provider_azureml.access.check import Asked, Check, granted
+from airflow_provider_azureml.access.command import giving
 from airflow_provider_azureml.access.declared import DeclaredGrant, DeclaredPrincipal, Identity
 from airflow_provider_azureml.access.evaluate import evaluate
 from airflow_provider_azureml.access.holding import as_grants
@@ -182,10 +183,8 @@ class Reporting:
         principal = self.check.survey.seen[declared.key].principal if declared else None
         if line.verdict != "DENIED" or not (principal and grant and grant.role and grant.scope):
             return ""
-        who = f"--assignee-object-id {principal.object_id} --assignee-principal-type ServicePrincipal"
-        made = f"az role assignment create {who} --role {quote(grant.role)} --scope {quote(grant.scope)}"
-        condition = f" --condition {quote(grant.condition)} --condition-version 2.0"
-        return made + condition if grant.condition else made
+        condition = ("--condition", grant.condition, "--condition-version", "2.0") if grant.condition else ()
+        return giving(principal.object_id, grant.role, grant.scope, *condition)
 
     def _differences(self) -> Iterator[Difference]:
         for line in self.rows:
